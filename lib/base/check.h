@@ -35,10 +35,10 @@ struct Voidify {
 }  // namespace internal
 }  // namespace tikv
 
-#define CHECK(condition)                                          \
-  (__builtin_expect(static_cast<bool>(condition), 1))             \
-      ? (void)0                                                   \
-      : ::tikv::internal::Voidify() &                             \
+#define CHECK(condition)                              \
+  (__builtin_expect(static_cast<bool>(condition), 1)) \
+      ? (void)0                                       \
+      : ::tikv::internal::Voidify() &                 \
             ::tikv::internal::FatalMessage(__FILE__, __LINE__, #condition).stream()
 
 #define TIKV_CHECK_OP(a, op, b) CHECK((a)op(b)) << "(" << (a) << " vs " << (b) << ") "
@@ -48,10 +48,10 @@ struct Voidify {
 #define CHECK_LT(a, b) TIKV_CHECK_OP(a, <, b)
 #define CHECK_GE(a, b) TIKV_CHECK_OP(a, >=, b)
 #define CHECK_GT(a, b) TIKV_CHECK_OP(a, >, b)
-#define CHECK_OK(expr)                                                        \
-  do {                                                                        \
-    auto&& check_ok_status = (expr);                                          \
-    CHECK(check_ok_status.ok()) << ::tikv::internal::Text(check_ok_status);   \
+#define CHECK_OK(expr)                                                      \
+  do {                                                                      \
+    auto&& check_ok_status = (expr);                                        \
+    CHECK(check_ok_status.ok()) << ::tikv::internal::Text(check_ok_status); \
   } while (false)
 
 namespace tikv::internal {

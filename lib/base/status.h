@@ -25,11 +25,10 @@ absl::Status Annotate(const absl::Status& s, std::string_view context);
 // else Internal.
 absl::Status ErrnoStatus(int error, std::string_view what, std::string_view path = {});
 
-#define TIKV_STATUS_CONSTRUCTOR(Name, Code)                                   \
-  template <class... Args>                                                    \
-  absl::Status Name(fmt::format_string<Args...> format, Args&&... args) {     \
-    return absl::Status(absl::StatusCode::Code,                               \
-                        fmt::format(format, std::forward<Args>(args)...));    \
+#define TIKV_STATUS_CONSTRUCTOR(Name, Code)                                                        \
+  template <class... Args>                                                                         \
+  absl::Status Name(fmt::format_string<Args...> format, Args&&... args) {                          \
+    return absl::Status(absl::StatusCode::Code, fmt::format(format, std::forward<Args>(args)...)); \
   }
 TIKV_STATUS_CONSTRUCTOR(Cancelled, kCancelled)
 TIKV_STATUS_CONSTRUCTOR(Unknown, kUnknown)
@@ -51,8 +50,8 @@ TIKV_STATUS_CONSTRUCTOR(Unauthenticated, kUnauthenticated)
 
 }  // namespace tikv
 
-#define RETURN_IF_ERROR(expr)                  \
-  do {                                         \
+#define RETURN_IF_ERROR(expr)                                         \
+  do {                                                                \
     if (absl::Status status_ = (expr); !status_.ok()) return status_; \
   } while (false)
 
@@ -61,7 +60,7 @@ TIKV_STATUS_CONSTRUCTOR(Unauthenticated, kUnauthenticated)
 // ASSIGN_OR_RETURN(auto value, Compute());
 #define ASSIGN_OR_RETURN(lhs, expr) \
   TIKV_ASSIGN_OR_RETURN(TIKV_CONCAT(status_or_, __LINE__), lhs, expr)
-#define TIKV_ASSIGN_OR_RETURN(tmp, lhs, expr) \
-  auto tmp = (expr);                          \
+#define TIKV_ASSIGN_OR_RETURN(tmp, lhs, expr)    \
+  auto tmp = (expr);                             \
   if (!tmp.ok()) return std::move(tmp).status(); \
   lhs = *std::move(tmp)
