@@ -1,0 +1,18 @@
+// The kernel's clocks.
+#pragma once
+
+#include "lib/env/clock.h"
+
+namespace tikv {
+
+class PosixClock final : public Clock {
+ public:
+  MonotonicTime Now() override;
+  MonotonicTime CoarseNow() override;
+  WallTime Wall() override;
+};
+
+// For the one seed that a process draws at start (getrandom).
+uint64_t EntropySeed();
+
+}  // namespace tikv
