@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.tikv.common.TiConfiguration;
 import org.tikv.common.TiSession;
+import org.tikv.common.exception.RawCASConflictException;
 import org.tikv.kvproto.Kvrpcpb.KvPair;
 import org.tikv.raw.RawKVClient;
 import org.tikv.shade.com.google.protobuf.ByteString;
@@ -55,9 +56,16 @@ public final class Main {
   private static void compareAndSet(RawKVClient client) {
     ByteString key = bytes("java/cas");
     client.delete(key);
-    check(client.compareAndSet(key, Optional.empty(), bytes("1")), "set an absent key");
-    check(!client.compareAndSet(key, Optional.of(bytes("2")), bytes("3")), "refuse a wrong value");
-    check(client.compareAndSet(key, Optional.of(bytes("1")), bytes("2")), "set the right value");
+    client.compareAndSet(key, Optional.empty(), bytes("1"));
+    boolean refused = false;
+    try {
+      client.compareAndSet(key, Optional.of(bytes("2")), bytes("3"));
+    } catch (RawCASConflictException e) {
+      refused = true;
+    }
+    check(refused, "refuse a wrong value");
+    client.compareAndSet(key, Optional.of(bytes("1")), bytes("2"));
+    check(client.get(key).equals(Optional.of(bytes("2"))), "set the right value");
   }
 
   /** Many calls under the client's own deadlines: one that is missed throws. */
