@@ -1,0 +1,24 @@
+// What every request to a region carries: the decoded kvrpcpb.Context.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/strong_id.h"
+#include "lib/env/clock.h"
+
+namespace tikv::server {
+
+struct RequestHeader {
+  RegionId region;
+  PeerId peer;
+  StoreId store;  // 0 when the client sent no peer; refused as StoreNotMatch.
+  // The region as the client knows it.  A missing epoch is {0, 0} and never matches.
+  uint64_t conf_ver = 0;
+  uint64_t version = 0;
+  uint64_t term = 0;  // 0: not checked.  Older than the current term by more than 1: StaleCommand.
+  bool replica_read = false;  // A follower may answer, after a read index.
+  bool stale_read = false;
+  MonotonicTime deadline = MonotonicTime::Max();  // Work past it is dropped with ServerIsBusy.
+};
+
+}  // namespace tikv::server
