@@ -15,4 +15,22 @@ absl::StatusOr<bool> Reader::Get(Cf cf, std::string_view key, std::string* value
   return found;
 }
 
+absl::StatusOr<std::vector<std::string>> SplitKeys(const Reader& reader, Cf cf,
+                                                   std::string_view begin, std::string_view end,
+                                                   uint64_t piece_bytes, size_t max_keys) {
+  std::vector<std::string> keys;
+  auto it = reader.NewIterator(
+      cf, {.lower = std::string(begin), .upper = std::string(end), .fill_cache = false});
+  uint64_t bytes = 0;
+  for (it->SeekToFirst(); it->Valid() && keys.size() < max_keys; it->Next()) {
+    if (bytes >= piece_bytes && it->key() > begin) {
+      keys.emplace_back(it->key());
+      bytes = 0;
+    }
+    bytes += it->key().size() + it->value().size();
+  }
+  RETURN_IF_ERROR(it->status());
+  return keys;
+}
+
 }  // namespace tikv::engine

@@ -133,7 +133,7 @@ class CompactionFilterFactory {
 };
 
 struct RangeEstimate {
-  uint64_t bytes = 0;  // On disk and in memory, after compression.
+  uint64_t bytes = 0;  // Of keys and values, as if not compressed.
   uint64_t keys = 0;
 };
 
@@ -166,14 +166,10 @@ class KvEngine : public Reader {
   // and gone from their paths afterwards.
   virtual absl::Status IngestSst(Cf cf, const std::vector<std::string>& paths) = 0;
 
+  // From file properties and memtable statistics, without reading data; may be off by a block or
+  // a few per cent.
   virtual absl::StatusOr<RangeEstimate> Estimate(Cf cf, std::string_view begin,
                                                  std::string_view end) const = 0;
-  // Keys that cut the range into pieces of about `piece_bytes`, ascending, strictly inside the
-  // range, at most `max_keys`.  Empty when the range is smaller.
-  virtual absl::StatusOr<std::vector<std::string>> SplitKeys(Cf cf, std::string_view begin,
-                                                             std::string_view end,
-                                                             uint64_t piece_bytes,
-                                                             size_t max_keys) const = 0;
 
   // Replaces the family's compaction filter (nullptr: none) for compactions that start later.
   virtual void SetCompactionFilter(Cf cf, std::shared_ptr<CompactionFilterFactory> factory) = 0;
@@ -185,5 +181,12 @@ class KvEngine : public Reader {
   // snapshots and iterators must be gone.  The destructor closes too.
   virtual absl::Status Close() = 0;
 };
+
+// Keys that cut the range into pieces of about `piece_bytes` (keys and values), ascending,
+// strictly inside the range, at most `max_keys`; none when the range is smaller.  Reads the range
+// up to the last cut: for a thread that may block.
+absl::StatusOr<std::vector<std::string>> SplitKeys(const Reader& reader, Cf cf,
+                                                   std::string_view begin, std::string_view end,
+                                                   uint64_t piece_bytes, size_t max_keys);
 
 }  // namespace tikv::engine

@@ -26,9 +26,11 @@ struct RocksOptions {
   uint64_t block_cache_bytes = 256ull << 20;  // A bound, not a reservation; shared by all families.
   int background_threads = 2;                 // Flushes and compactions together.
   int max_open_files = 4096;
-  uint64_t max_wal_bytes = 1ull << 30;    // Flushes idle families beyond it.
-  uint64_t compaction_bytes_per_sec = 0;  // 0: no limit.
-  std::array<RocksCfOptions, kCfCount> cf;
+  uint64_t max_wal_bytes = 1ull << 30;      // Flushes idle families beyond it.
+  uint64_t compaction_bytes_per_sec = 0;    // 0: no limit.
+  std::array<RocksCfOptions, kCfCount> cf;  // Indexed by Cf.
+
+  RocksOptions();  // Fills `cf` with what suits each family.
 };
 
 // Opens or creates.  Unavailable when another process has the folder; FailedPrecondition when the
