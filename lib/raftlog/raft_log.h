@@ -109,13 +109,13 @@ class RaftLog {
   uint64_t FirstIndex(GroupId group) const { return TruncatedIndex(group) + 1; }
   // TruncatedIndex when the log is empty.
   uint64_t LastIndex(GroupId group) const;
-  // For indexes in [TruncatedIndex, LastIndex]; OutOfRange otherwise.  Term(group, 0) is 0.
+  // For indexes in [TruncatedIndex, LastIndex]; OutOfRange below, NotFound above.
   absl::StatusOr<uint64_t> Term(GroupId group, uint64_t index) const;
 
   // Entries [low, high) in order, until their data exceeds max_bytes (at least one is given).
-  // The view lives during the call only; `visit` must not call the log.  OutOfRange when the range
-  // is not within [FirstIndex, LastIndex + 1]; DataLoss when the disk returns something else than
-  // was written.
+  // The view lives during the call only; `visit` must not call the log.  OutOfRange below
+  // FirstIndex, NotFound above LastIndex; DataLoss when the disk returns something else than was
+  // written.
   using EntryVisitor =
       absl::FunctionRef<void(uint64_t index, uint64_t term, std::string_view data)>;
   absl::Status Read(GroupId group, uint64_t low, uint64_t high, uint64_t max_bytes,
