@@ -39,6 +39,11 @@ struct Config {
   // OnPersisted are handed out, so that writing and applying may run independently.
   bool async_storage = true;
 
+  // This replica existed before its process started.  It may have acknowledged a heartbeat just
+  // before it died, and a leader may still hold a lease on that: it gives no vote for its first
+  // election_tick.  false for a replica that is new, so that a new group elects at once.
+  bool restarted = false;
+
   bool step_down_on_removal = true;             // a leader removed or demoted steps down at once
   bool disable_proposal_forwarding = true;      // a follower refuses proposals
   bool disable_conf_change_validation = false;  // the proposer takes care of joint rules itself

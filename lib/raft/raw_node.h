@@ -80,17 +80,18 @@ class RawNode {
   absl::StatusOr<eraftpb::ConfState> ApplyConfChange(const eraftpb::ConfChange& change);
   absl::StatusOr<eraftpb::ConfState> ApplyConfChange(const eraftpb::ConfChangeV2& change);
 
-  void Campaign();      // starts an election now, if it may
-  void ForgetLeader();  // a follower whose leader is known dead votes before its time-out
-  void Ping();          // a leader sends a round of heartbeats now
+  void Campaign();  // starts an election now, if it may
+  void Ping();      // a leader sends a round of heartbeats now
+  // A follower whose leader is known dead votes before its time-out.  REQUIRES: the leader's process
+  // has ended; one that lives may hold a lease on this follower's silence.
+  void ForgetLeader();
 
   // Asks that `to` becomes leader.  On a follower: forwards to the leader.  The leader refuses
   // proposals until `to` took over or one election_tick has passed.
   void TransferLeader(uint64_t to);
 
   // Asks for a read index; the answer comes in Ready::read_states with the same context, or never
-  // (the shell asks again): no leader, lost messages, a new term.  `context` names the request;
-  // one that is still waiting is not queued a second time.
+  // (the shell asks again): no leader, lost messages, a new term.  `context` names the request.
   void ReadIndex(std::string context);
 
   void ReportUnreachable(uint64_t id);             // the last message to `id` did not arrive
@@ -129,11 +130,13 @@ class RawNode {
   bool CommittedInTerm() const;       // leader, and an entry of its own term is committed
   bool HasPendingConfChange() const;  // leader with a change in the log that may be unapplied
   uint64_t transferee() const;
-  const eraftpb::ConfState& conf_state() const;
+  eraftpb::ConfState conf_state() const;
   Status GetStatus() const;
 
   // CHECKs what must always hold; for tests and simulation after every event.
   void CheckInvariants() const;
+  // Replaces the random election time-out of the present term, in ticks; for tests.
+  void SetElectionTimeout(int ticks);
 
  private:
   explicit RawNode(std::unique_ptr<Raft> raft);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,7 +38,10 @@ struct PeerStatus {
   bool paused = false;            // no append will be sent until it answers
   uint64_t pending_snapshot = 0;  // index of the snapshot on its way; 0 = none
   size_t inflight = 0;            // appends not acknowledged
+  bool inflight_full = false;
 };
+// "StateReplicate match=11 next=15 paused inflight=3[full]"
+std::string PeerText(const PeerStatus& peer);
 
 struct Status {
   uint64_t id = 0;
