@@ -23,9 +23,7 @@ class Inflights {
   void Clear();
 
   size_t size() const { return queue_.size() - head_; }
-  bool full() const {
-    return size() >= max_messages_ || (max_bytes_ != 0 && bytes_ >= max_bytes_);
-  }
+  bool full() const { return size() >= max_messages_ || (max_bytes_ != 0 && bytes_ >= max_bytes_); }
 
  private:
   struct Item {

@@ -109,7 +109,8 @@ uint64_t Log::FindConflict(
   for (const eraftpb::Entry& entry : entries) {
     if (Matches({entry.index(), entry.term()})) continue;
     if (entry.index() <= last_.index) {
-      RAFT_TELL(events_, kInfo, "found conflict at index {} [existing term: {}, conflicting term: {}]",
+      RAFT_TELL(events_, kInfo,
+                "found conflict at index {} [existing term: {}, conflicting term: {}]",
                 entry.index(), TermOrZero(entry.index()), entry.term());
     }
     return entry.index();

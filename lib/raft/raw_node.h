@@ -82,8 +82,8 @@ class RawNode {
 
   void Campaign();  // starts an election now, if it may
   void Ping();      // a leader sends a round of heartbeats now
-  // A follower whose leader is known dead votes before its time-out.  REQUIRES: the leader's process
-  // has ended; one that lives may hold a lease on this follower's silence.
+  // A follower whose leader is known dead votes before its time-out.  REQUIRES: the leader's
+  // process has ended; one that lives may hold a lease on this follower's silence.
   void ForgetLeader();
 
   // Asks that `to` becomes leader.  On a follower: forwards to the leader.  The leader refuses

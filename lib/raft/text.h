@@ -16,10 +16,10 @@ std::string_view MessageName(eraftpb::MessageType type);
 }  // namespace tikv::raft
 
 // RAFT_TELL(log, kInfo, "{:x} became leader", id): formats only when somebody listens.
-#define RAFT_TELL(log, level, ...)                                                      \
-  do {                                                                                  \
-    ::tikv::raft::EventLog* tell_log = (log);                                           \
+#define RAFT_TELL(log, level, ...)                                                        \
+  do {                                                                                    \
+    ::tikv::raft::EventLog* tell_log = (log);                                             \
     if (tell_log != nullptr && tell_log->Enabled(::tikv::raft::EventLog::Level::level)) { \
-      tell_log->Write(::tikv::raft::EventLog::Level::level, fmt::format(__VA_ARGS__));  \
-    }                                                                                   \
+      tell_log->Write(::tikv::raft::EventLog::Level::level, fmt::format(__VA_ARGS__));    \
+    }                                                                                     \
   } while (false)

@@ -20,8 +20,7 @@ std::optional<uint64_t> Unstable::Term(uint64_t index) const {
 }
 
 void Unstable::NewEntries(std::vector<eraftpb::Entry>* out) const {
-  out->insert(out->end(),
-              entries_.begin() + static_cast<ptrdiff_t>(offset_in_progress_ - offset_),
+  out->insert(out->end(), entries_.begin() + static_cast<ptrdiff_t>(offset_in_progress_ - offset_),
               entries_.end());
 }
 
