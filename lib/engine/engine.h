@@ -166,8 +166,8 @@ class KvEngine : public Reader {
   // and gone from their paths afterwards.
   virtual absl::Status IngestSst(Cf cf, const std::vector<std::string>& paths) = 0;
 
-  // From file properties and memtable statistics, without reading data; may be off by a block or
-  // a few per cent.
+  // From file properties and memtable statistics, without reading data.  Of files exact within a
+  // few per cent; of what is still in memory only the order of magnitude.
   virtual absl::StatusOr<RangeEstimate> Estimate(Cf cf, std::string_view begin,
                                                  std::string_view end) const = 0;
 

@@ -1,0 +1,116 @@
+// What only RocksDB has: a folder that outlives the process.  The common behaviour is in
+// conformance/.
+#include "lib/engine/rocks/rocks_engine.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <stdlib.h>
+
+#include "lib/base/status.h"
+#include "lib/env/posix/file_system.h"
+
+namespace tikv::engine {
+namespace {
+
+class RocksEngineTest : public ::testing::Test {
+ protected:
+  RocksEngineTest() {
+    std::string pattern = ::testing::TempDir() + "rocks-XXXXXX";
+    root_ = mkdtemp(pattern.data());
+    options_.dir = root_ + "/db";
+  }
+  ~RocksEngineTest() override {
+    db_.reset();
+    EXPECT_TRUE(RemoveAll(&fs_, root_).ok());
+  }
+  absl::Status Open() {
+    db_.reset();
+    auto db = OpenRocksEngine(options_);
+    if (db.ok()) db_ = *std::move(db);
+    return db.status();
+  }
+  void Put(std::string_view key, std::string_view value) {
+    WriteBatch batch;
+    batch.Put(Cf::kWrite, key, value);
+    ASSERT_TRUE(db_->Write(&batch).ok());
+  }
+  std::string Get(std::string_view key) {
+    std::string value = "(none)";
+    EXPECT_TRUE(db_->Get(Cf::kWrite, key, &value).ok());
+    return value;
+  }
+
+  PosixFileSystem fs_;
+  std::string root_;
+  RocksOptions options_;
+  std::unique_ptr<KvEngine> db_;
+};
+
+TEST_F(RocksEngineTest, KeepsUnflushedWritesOverAReopen) {
+  ASSERT_TRUE(Open().ok());
+  Put("k", "v");
+  ASSERT_TRUE(db_->Sync().ok());
+  ASSERT_TRUE(db_->Close().ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(Get("k"), "v");
+}
+
+TEST_F(RocksEngineTest, FolderInUseIsUnavailable) {
+  ASSERT_TRUE(Open().ok());
+  const auto second = OpenRocksEngine(options_);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable) << second.status();
+}
+
+TEST_F(RocksEngineTest, ForeignFolderIsRefusedUntouched) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, options_.dir, &raw).ok());
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  ASSERT_TRUE(raw->CreateColumnFamily({}, "photos", &handle).ok());
+  delete handle;
+  delete raw;
+  const absl::Status s = Open();
+  EXPECT_EQ(s.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(Message(s).find("'photos'"), std::string_view::npos);
+}
+
+TEST_F(RocksEngineTest, CorruptManifestIsDataLossNotACrash) {
+  ASSERT_TRUE(Open().ok());
+  Put("k", "v");
+  db_.reset();
+  ASSERT_TRUE(WriteFileAtomic(&fs_, options_.dir + "/CURRENT", "nonsense").ok());
+  EXPECT_FALSE(Open().ok());
+}
+
+TEST_F(RocksEngineTest, CacheOnlyReadsSayWhenTheyNeedTheDisk) {
+  ASSERT_TRUE(Open().ok());
+  Put("k", "v");
+  ASSERT_TRUE(db_->Flush().ok());
+  ASSERT_TRUE(Open().ok());  // Empty cache.
+  PinnedValue value;
+  EXPECT_EQ(db_->Get(Cf::kWrite, "k", &value, {.cache_only = true}).status().code(),
+            absl::StatusCode::kUnavailable);
+  auto it = db_->NewIterator(Cf::kWrite, {.cache_only = true});
+  it->SeekToFirst();
+  EXPECT_FALSE(it->Valid());
+  EXPECT_EQ(it->status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(*db_->Get(Cf::kWrite, "k", &value));
+  EXPECT_TRUE(*db_->Get(Cf::kWrite, "k", &value, {.cache_only = true}));
+  EXPECT_EQ(value.view(), "v");
+}
+
+TEST_F(RocksEngineTest, StatsHaveCacheAndFamilies) {
+  ASSERT_TRUE(Open().ok());
+  Put("k", "v");
+  ASSERT_TRUE(db_->Flush().ok());
+  std::map<std::string, uint64_t> stats;
+  for (const auto& [name, value] : db_->Stats()) stats[name] = value;
+  EXPECT_EQ(stats.at("block-cache-capacity"), options_.block_cache_bytes);
+  EXPECT_EQ(stats.at("num-files-at-level0/write"), 1u);
+  EXPECT_EQ(stats.at("estimate-num-keys/write"), 1u);
+  EXPECT_EQ(stats.at("num-files-at-level0/lock"), 0u);
+}
+
+}  // namespace
+}  // namespace tikv::engine
