@@ -2,23 +2,39 @@
 SHELL := /bin/bash
 BUILD ?= release
 JOBS ?= $(shell nproc)
+DATA ?= data
 
-.PHONY: help deps build test lint fmt
+.PHONY: help run deps test-deps build unit e2e test lint fmt clean
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps:  ## install the Debian packages that are missing (asks for root when needed)
+run: build  ## start one PD and three stores on this machine (data in ./data, or DATA=folder)
+	@exec build/$(BUILD)/bin/tikv-ctl playground --data-dir $(DATA)
+
+deps:
 	@e2e/setup/install-packages deps.txt
 
-build: deps  ## build everything in release mode (BUILD=debug|asan|tsan for the others)
-	@cmake --preset $(BUILD) $(if $(VERBOSE),,> /dev/null)
+test-deps: deps
+	@e2e/setup/install-packages e2e/setup/test-deps.txt
+
+build: deps  ## build everything in release mode (BUILD=debug, asan or tsan for the others)
+	@mkdir -p build && cmake --preset $(BUILD) >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build --preset $(BUILD) -j $(JOBS)
 
-test: build  ## run every test that CI runs
-	ctest --preset $(BUILD) -j $(JOBS)
+unit: build  ## the unit tests of that build
+	@ctest --preset $(BUILD) -L unit -j $(JOBS)
 
-lint: deps  ## formatting, layering, clang-tidy on what changed
+e2e: build test-deps  ## real servers against real clients
+	@eval "$$(e2e/setup/toolchains)" && ctest --preset $(BUILD) -L e2e -j 2
+
+test: build test-deps  ## every test that CI runs
+	@eval "$$(e2e/setup/toolchains)" && ctest --preset $(BUILD) -j 2
+
+lint: deps  ## formatting, the tree's rules, clang-tidy on what changed
 	@e2e/tidy/check
 
 fmt:  ## format the C++ sources in place
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+clean:  ## remove what was built
+	@rm -rf build
