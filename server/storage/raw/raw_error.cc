@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "lib/base/bytes.h"
 #include "lib/base/status.h"
 
 namespace tikv::server {
@@ -24,6 +25,21 @@ RawError RawError::KeyTooLarge(size_t size, size_t limit) {
 
 RawError RawError::InvalidKeyRanges() {
   return {"InvalidKeyRanges", "Invalid KeyRanges: each must be in the order of the scan"};
+}
+
+RawError RawError::ApiVersionNotMatched(std::string_view command, std::string_view storage,
+                                        std::string_view request) {
+  return {"ApiVersionNotMatched",
+          fmt::format("Api version in request does not match with TiKV storage, cmd: {}, "
+                      "storage: {}, request: {}",
+                      command, storage, request)};
+}
+
+RawError RawError::InvalidKeyMode(std::string_view command, std::string_view storage,
+                                  std::string_view key) {
+  return {"InvalidKeyMode",
+          fmt::format("Key mode mismatched with the request mode, cmd: {}, storage: {}, key: {}",
+                      command, storage, Hex(key))};
 }
 
 RawError RawError::ResultTooLarge(size_t limit) {

@@ -23,6 +23,12 @@ class RawError {
   static RawError TtlCountMismatch();
   static RawError KeyTooLarge(size_t size, size_t limit);
   static RawError InvalidKeyRanges();
+  // The request's API version is not that of the store's data.
+  static RawError ApiVersionNotMatched(std::string_view command, std::string_view storage,
+                                       std::string_view request);
+  // A key that does not belong to the API it was sent through.
+  static RawError InvalidKeyMode(std::string_view command, std::string_view storage,
+                                 std::string_view key);
   static RawError ResultTooLarge(size_t limit);
   // Never leaves RawStorage: the answer is not in memory, so the read moves to the pool.
   static RawError CacheMiss();
@@ -35,6 +41,8 @@ class RawError {
   RegionError& region() { return region_; }
   const std::string& text() const { return text_; }
   const std::string& name() const { return name_; }
+  // Both, for KeyError.abort.
+  std::string AbortText() const { return name_ + ": " + text_; }
 
  private:
   RawError(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {}
