@@ -27,7 +27,8 @@
 
 namespace tikv::rpc {
 
-class Call;  // One call on its connection; internal.
+class Call;          // One call on its connection; internal.
+struct ServerState;  // Internal.
 
 // Counted reference to a Call.
 class CallRef {
@@ -210,8 +211,7 @@ class Server {
   bool InLoopThread() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<ServerState> state_;
 };
 
 }  // namespace tikv::rpc

@@ -1,0 +1,378 @@
+// What clients and other members ask for: changes, reads, leases, membership.
+#include "lib/base/bytes.h"
+#include "lib/base/status.h"
+#include "pd/meta/errors.h"
+#include "pd/meta/replica/replica.h"
+
+namespace tikv::pd::meta {
+namespace {
+
+// As etcd: five seconds, and two elections on top.
+constexpr Duration kRequestTimeout = std::chrono::seconds(7);
+constexpr Duration kTransferTimeout = std::chrono::seconds(5);
+constexpr uint64_t kTicksPerReadIndex = 5;  // After which an unanswered one is asked again.
+constexpr size_t kMaxWaiting = 100'000;
+// A follower this close to the end of the log counts as caught up.
+constexpr uint64_t kCaughtUpEntries = 100;
+
+bool NeedsSpace(CommandType type) {
+  return type == CommandType::kPut || type == CommandType::kTxn || type == CommandType::kLeaseGrant;
+}
+
+}  // namespace
+
+MonotonicTime Replica::Deadline() const { return deps_.clock->Now() + kRequestTimeout; }
+
+// --- Changes ------------------------------------------------------------------------------------
+
+void Replica::Submit(CommandType type, const google::protobuf::MessageLite& request,
+                     uint64_t leader_term, Callback<absl::StatusOr<Response>> done) {
+  const uint64_t id = NextRequestId();
+  deps_.strand->Post([this, id, leader_term, payload = EncodeCommand(id, type, request),
+                      done = std::move(done)]() mutable {
+    Begin(id, CallMethod::kPropose, std::move(payload), leader_term, std::move(done));
+  });
+}
+
+void Replica::ChangeMembership(MembershipOp op, const etcdserverpb::Member& member,
+                               Callback<absl::Status> done) {
+  const uint64_t id = NextRequestId();
+  deps_.strand->Post(
+      [this, id, payload = EncodeMembership({id, op, member}), done = std::move(done)]() mutable {
+        Begin(id, CallMethod::kMembership, std::move(payload), 0,
+              [done = std::move(done)](absl::StatusOr<Response> response) mutable {
+                std::move(done)(response.status());
+              });
+      });
+}
+
+void Replica::Begin(uint64_t request_id, CallMethod method, std::string payload,
+                    uint64_t leader_term, Callback<absl::StatusOr<Response>> done) {
+  if (failed_ || removed_self_) return std::move(done)(ErrStopped());
+  if (leader_term != 0 && view_.leader_term.load(std::memory_order_relaxed) != leader_term) {
+    return std::move(done)(ErrPdNotLeader());
+  }
+  if (waiters_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
+  const MonotonicTime deadline = Deadline();
+  waiters_[request_id] = {std::move(done), deadline};
+  SendToLeader(method, std::move(payload), deadline,
+               [this, request_id](absl::StatusOr<std::string> position) {
+                 OnProposed(request_id, std::move(position));
+               });
+  DriveSoon();
+}
+
+void Replica::OnProposed(uint64_t request_id, absl::StatusOr<std::string> position) {
+  auto it = waiters_.find(request_id);
+  if (it == waiters_.end()) return;  // Applied already.
+  uint64_t term, index;
+  if (!position.ok()) return Complete(request_id, position.status());
+  if (!DecodeNumbers(*position, &term, &index)) return;
+  it->second.index = index;
+  if (index <= deps_.machine->applied_index()) return Complete(request_id, ErrLeaderChanged());
+  placed_[index] = {term, request_id};
+}
+
+absl::StatusOr<std::string> Replica::ServePropose(const std::string& payload) {
+  ASSIGN_OR_RETURN(Command command, DecodeCommand(payload));
+  if (NeedsSpace(command.type) && view_.no_space.load(std::memory_order_relaxed)) {
+    return ErrNoSpace();
+  }
+  absl::StatusOr<raft::LogPosition> position = node_->Propose(payload);
+  if (absl::IsResourceExhausted(position.status())) return ErrTooManyRequests();
+  if (!position.ok()) return ErrLeaderChanged();
+  return EncodeNumbers(position->term, position->index);
+}
+
+// --- Calls to the leader ------------------------------------------------------------------------
+
+void Replica::SendToLeader(CallMethod method, std::string payload, MonotonicTime deadline,
+                           ReplyCallback done) {
+  if (node_->IsLeader()) return ServeCall(method, payload, std::move(done));
+  const uint64_t leader = node_->leader();
+  if (leader == 0) {
+    if (unsent_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
+    unsent_.push_back({method, std::move(payload), deadline, std::move(done)});
+    return;
+  }
+  const uint64_t id = next_call_++;
+  calls_[id] = {std::move(done), deadline};
+  deps_.transport->Send(
+      leader,
+      Frame{.type = FrameType::kCall, .id = id, .method = method, .payload = std::move(payload)});
+}
+
+void Replica::FlushUnsent() {
+  if (unsent_.empty() || node_->leader() == 0) return;
+  std::deque<Unsent> unsent = std::exchange(unsent_, {});
+  for (Unsent& u : unsent) {
+    SendToLeader(u.method, std::move(u.payload), u.deadline, std::move(u.done));
+  }
+  DriveSoon();
+}
+
+void Replica::ServeCall(CallMethod method, const std::string& payload, ReplyCallback done) {
+  if (!node_->IsLeader()) return std::move(done)(ErrLeaderChanged());
+  uint64_t number = 0, unused;
+  switch (method) {
+    case CallMethod::kPropose:
+      return std::move(done)(ServePropose(payload));
+    case CallMethod::kMembership:
+      return std::move(done)(ServeMembership(payload));
+    case CallMethod::kRenewLease:
+    case CallMethod::kLeaseRemaining: {
+      if (!leading() || !HoldsLease() || !DecodeNumbers(payload, &number, &unused)) {
+        return std::move(done)(ErrLeaderChanged());
+      }
+      const auto id = static_cast<int64_t>(number);
+      const auto now = deps_.clock->Now();
+      std::optional<int64_t> answer =
+          method == CallMethod::kRenewLease ? lessor_.Renew(id, now) : lessor_.Remaining(id, now);
+      if (!answer) return std::move(done)(ErrLeaseNotFound());
+      return std::move(done)(EncodeNumbers(static_cast<uint64_t>(*answer)));
+    }
+    case CallMethod::kTransferLeader: {
+      if (!DecodeNumbers(payload, &number, &unused)) break;
+      absl::Status status = ServeTransfer(number);
+      return status.ok() ? std::move(done)(std::string()) : std::move(done)(status);
+    }
+  }
+  std::move(done)(ErrNotCapable());
+}
+
+// --- Leases -------------------------------------------------------------------------------------
+
+void Replica::RenewLease(int64_t id, Callback<absl::StatusOr<int64_t>> ttl) {
+  deps_.strand->Post([this, id, ttl = std::move(ttl)]() mutable {
+    if (failed_ || removed_self_) return std::move(ttl)(ErrStopped());
+    SendToLeader(CallMethod::kRenewLease, EncodeNumbers(static_cast<uint64_t>(id)), Deadline(),
+                 [ttl = std::move(ttl)](absl::StatusOr<std::string> reply) mutable {
+                   uint64_t seconds = 0, unused;
+                   if (reply.ok() && !DecodeNumbers(*reply, &seconds, &unused)) {
+                     reply = ErrNotCapable();
+                   }
+                   if (!reply.ok()) return std::move(ttl)(reply.status());
+                   std::move(ttl)(static_cast<int64_t>(seconds));
+                 });
+  });
+}
+
+void Replica::LeaseRemaining(int64_t id, Callback<absl::StatusOr<int64_t>> seconds) {
+  deps_.strand->Post([this, id, seconds = std::move(seconds)]() mutable {
+    if (failed_ || removed_self_) return std::move(seconds)(ErrStopped());
+    SendToLeader(CallMethod::kLeaseRemaining, EncodeNumbers(static_cast<uint64_t>(id)), Deadline(),
+                 [seconds = std::move(seconds)](absl::StatusOr<std::string> reply) mutable {
+                   uint64_t left = 0, unused;
+                   if (reply.ok() && !DecodeNumbers(*reply, &left, &unused)) {
+                     reply = ErrNotCapable();
+                   }
+                   if (!reply.ok()) return std::move(seconds)(reply.status());
+                   std::move(seconds)(static_cast<int64_t>(left));
+                 });
+  });
+}
+
+// --- Membership ---------------------------------------------------------------------------------
+
+absl::StatusOr<std::string> Replica::ServeMembership(const std::string& payload) {
+  ASSIGN_OR_RETURN(MembershipEntry entry, DecodeMembership(payload));
+  RETURN_IF_ERROR(CheckMembership(entry.op, entry.member));
+  eraftpb::ConfChange change;
+  change.set_node_id(entry.member.id());
+  change.set_context(payload);
+  switch (entry.op) {
+    case MembershipOp::kAdd:
+      // First as a learner, so that a member which never starts cannot cost the majority; made a
+      // voter once it has caught up (PromoteCaughtUp).
+    case MembershipOp::kAddLearner:
+      change.set_change_type(eraftpb::AddLearnerNode);
+      break;
+    case MembershipOp::kPromote:
+      change.set_change_type(eraftpb::AddNode);
+      break;
+    case MembershipOp::kRemove:
+      change.set_change_type(eraftpb::RemoveNode);
+      break;
+  }
+  absl::StatusOr<raft::LogPosition> position = node_->ProposeConfChange(change);
+  if (absl::IsFailedPrecondition(position.status())) return ErrUnhealthy();
+  if (!position.ok()) return ErrLeaderChanged();
+  return EncodeNumbers(position->term, position->index);
+}
+
+absl::Status Replica::CheckMembership(MembershipOp op, const etcdserverpb::Member& member) {
+  if (node_->HasPendingConfChange()) return ErrUnhealthy();
+  const auto& members = deps_.machine->members();
+  auto known = members.find(member.id());
+  if (op == MembershipOp::kAdd || op == MembershipOp::kAddLearner) {
+    if (known != members.end() || deps_.machine->WasRemoved(member.id())) return ErrMemberExist();
+    for (const auto& [id, other] : members) {
+      for (const std::string& url : member.peerurls()) {
+        const auto& urls = other.peerurls();
+        if (std::find(urls.begin(), urls.end(), url) != urls.end()) return ErrPeerUrlExist();
+      }
+    }
+    return absl::OkStatus();
+  }
+  if (known == members.end()) return ErrMemberNotFound();
+  if (op == MembershipOp::kRemove) return CheckQuorumWithout(member.id());
+  const auto& learners = node_->conf_state().learners();
+  if (std::find(learners.begin(), learners.end(), member.id()) == learners.end()) {
+    return ErrMemberNotLearner();
+  }
+  for (const raft::PeerStatus& peer : node_->GetStatus().peers) {
+    if (peer.id == member.id() && peer.recent_active &&
+        peer.match + kCaughtUpEntries >= node_->last_index()) {
+      return absl::OkStatus();
+    }
+  }
+  return ErrLearnerNotReady();
+}
+
+absl::Status Replica::CheckQuorumWithout(uint64_t member) {
+  const auto& voters = node_->conf_state().voters();
+  if (std::find(voters.begin(), voters.end(), member) == voters.end()) return absl::OkStatus();
+  const int left = voters.size() - 1;
+  if (left == 0) return ErrNotEnoughStarted();
+  int active = member == options_.member_id ? 0 : 1;
+  for (const raft::PeerStatus& peer : node_->GetStatus().peers) {
+    if (peer.id != member && peer.id != options_.member_id && !peer.learner && peer.recent_active) {
+      ++active;
+    }
+  }
+  return active > left / 2 ? absl::OkStatus() : ErrUnhealthy();
+}
+
+// --- Handing leadership over --------------------------------------------------------------------
+
+void Replica::TransferLeader(uint64_t to, Callback<absl::Status> done) {
+  deps_.strand->Post(
+      [this, to, done = std::move(done)]() mutable { BeginTransfer(to, std::move(done)); });
+}
+
+void Replica::Resign(Callback<absl::Status> done) {
+  deps_.strand->Post([this, done = std::move(done)]() mutable {
+    if (failed_ || !node_->IsLeader()) return std::move(done)(ErrPdNotLeader());
+    const uint64_t to = BestTransferee();
+    if (to == 0) {
+      return std::move(done)(FailedPrecondition("no other member can take the leadership over"));
+    }
+    BeginTransfer(to, std::move(done));
+  });
+}
+
+void Replica::BeginTransfer(uint64_t to, Callback<absl::Status> done) {
+  if (failed_ || !node_->IsLeader()) return std::move(done)(ErrPdNotLeader());
+  if (absl::Status status = ServeTransfer(to); !status.ok()) return std::move(done)(status);
+  transfers_.push_back({to, std::move(done), deps_.clock->Now() + kTransferTimeout});
+  // The lease is void from this moment, and so must be what others see of it.
+  Drive();
+}
+
+absl::Status Replica::ServeTransfer(uint64_t to) {
+  if (to == options_.member_id) return absl::OkStatus();
+  for (const raft::PeerStatus& peer : node_->GetStatus().peers) {
+    if (peer.id != to || peer.learner || !peer.recent_active) continue;
+    node_->TransferLeader(to);
+    return absl::OkStatus();
+  }
+  return ErrBadLeaderTransferee();
+}
+
+void Replica::FinishTransfers() {
+  const MonotonicTime now = deps_.clock->Now();
+  std::vector<Transfer> open;
+  for (Transfer& transfer : std::exchange(transfers_, {})) {
+    if (node_->leader() == transfer.to) {
+      std::move(transfer.done)(absl::OkStatus());
+    } else if (transfer.deadline <= now) {
+      std::move(transfer.done)(ErrTimeout());
+    } else {
+      open.push_back(std::move(transfer));
+    }
+  }
+  for (Transfer& transfer : open) transfers_.push_back(std::move(transfer));
+}
+
+uint64_t Replica::BestTransferee() const {
+  uint64_t best = 0, match = 0;
+  for (const raft::PeerStatus& peer : node_->GetStatus().peers) {
+    if (peer.id == options_.member_id || peer.learner || !peer.recent_active) continue;
+    if (best == 0 || peer.match > match) std::tie(best, match) = std::pair(peer.id, peer.match);
+  }
+  return best;
+}
+
+// --- Reads --------------------------------------------------------------------------------------
+
+void Replica::Linearize(Callback<absl::Status> done) {
+  // Order: the commit index is read before the lease, so that a lease which still holds covers it.
+  const uint64_t commit = view_.commit.load(std::memory_order_acquire);
+  if (view_.leader_term.load(std::memory_order_acquire) != 0 &&
+      view_.applied.load(std::memory_order_acquire) >= commit && HoldsLease()) {
+    return std::move(done)(absl::OkStatus());
+  }
+  deps_.strand->Post([this, done = std::move(done)]() mutable {
+    if (failed_ || removed_self_) return std::move(done)(ErrStopped());
+    if (waiting_reads_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
+    waiting_reads_.push_back({std::move(done), Deadline()});
+    if (asked_reads_.empty()) AskReadIndex();
+    DriveSoon();
+  });
+}
+
+void Replica::AskReadIndex() {
+  if (!asked_reads_.empty() && ticks_ - read_asked_tick_ < kTicksPerReadIndex) return;
+  std::move(waiting_reads_.begin(), waiting_reads_.end(), std::back_inserter(asked_reads_));
+  waiting_reads_.clear();
+  read_asked_tick_ = ticks_;
+  node_->ReadIndex(EncodeNumbers(request_prefix_ ^ options_.member_id, ++read_seq_));
+}
+
+void Replica::OnReadState(const raft::ReadState& state) {
+  uint64_t who, seq;
+  if (!DecodeNumbers(state.context, &who, &seq) || seq != read_seq_) return;
+  for (Read& read : std::exchange(asked_reads_, {})) {
+    confirmed_reads_.emplace(state.index, std::move(read));
+  }
+  if (!waiting_reads_.empty()) {
+    AskReadIndex();
+    DriveSoon();
+  }
+}
+
+void Replica::ReleaseReads() {
+  const uint64_t applied = deps_.machine->applied_index();
+  while (!confirmed_reads_.empty() && confirmed_reads_.begin()->first <= applied) {
+    Read read = std::move(confirmed_reads_.extract(confirmed_reads_.begin()).mapped());
+    std::move(read.done)(absl::OkStatus());
+  }
+}
+
+void Replica::ExpireWaiting() {
+  const MonotonicTime now = deps_.clock->Now();
+  std::vector<uint64_t> expired;
+  for (auto& [id, waiter] : waiters_) {
+    if (waiter.deadline <= now) expired.push_back(id);
+  }
+  for (uint64_t id : expired) Complete(id, ErrTimeout());
+  for (auto it = calls_.begin(); it != calls_.end();) {
+    auto call = it++;
+    if (call->second.deadline <= now) std::move(calls_.extract(call).mapped().done)(ErrTimeout());
+  }
+  while (!unsent_.empty() && unsent_.front().deadline <= now) {
+    Unsent unsent = std::move(unsent_.front());
+    unsent_.pop_front();
+    std::move(unsent.done)(ErrNoLeader());
+  }
+  auto expire_reads = [now](std::vector<Read>* reads) {
+    for (Read& read : *reads) {
+      if (read.deadline <= now) std::move(read.done)(ErrTimeout());
+    }
+    std::erase_if(*reads, [now](const Read& read) { return read.deadline <= now; });
+  };
+  expire_reads(&waiting_reads_);
+  expire_reads(&asked_reads_);
+}
+
+}  // namespace tikv::pd::meta
