@@ -65,8 +65,8 @@ std::shared_ptr<RegionInfo> TakeRegion(pdpb::RegionHeartbeatRequest* heartbeat) 
   r->read_keys = heartbeat->keys_read();
   const auto& q = heartbeat->query_stats();
   r->read_queries = q.get() + q.scan() + q.coprocessor();
-  r->write_queries = q.put() + q.delete_() + q.delete_range() + q.prewrite() + q.commit() +
-                     q.rollback() + q.acquire_pessimistic_lock();
+  r->write_queries = q.put() + q.delete_() + q.deleterange() + q.prewrite() + q.commit() +
+                     q.rollback() + q.acquirepessimisticlock();
   r->cpu_usage = heartbeat->cpu_usage();
   r->interval_start_s = heartbeat->interval().start_timestamp();
   r->interval_end_s = heartbeat->interval().end_timestamp();

@@ -1,0 +1,267 @@
+#include "pd/cluster/cluster.h"
+
+#include "lib/base/status.h"
+#include "lib/engine/rocks/rocks_engine.h"
+#include "lib/env/clock.h"
+#include "lib/env/executor.h"
+#include "lib/env/file_system.h"
+
+namespace tikv::pd {
+namespace {
+
+absl::Status NotLeader() { return Unavailable("not leader"); }
+
+}  // namespace
+
+Cluster::Cluster(const Host& host, std::unique_ptr<RegionCache> cache)
+    : host_(host),
+      cache_(std::move(cache)),
+      writer_(host.meta, host.executor),
+      random_(static_cast<uint64_t>(host.clock->Wall().nanos), "pd-cluster") {}
+
+Cluster::~Cluster() = default;
+
+std::unique_ptr<Cluster> Cluster::Open(const Host& host, std::string* warning) {
+  engine::RocksOptions options;
+  options.dir = JoinPath(host.data_dir, "region-meta");
+  options.block_cache_bytes = 8 << 20;
+  options.background_threads = 1;
+  options.max_wal_bytes = 16 << 20;
+  for (auto& cf : options.cf) cf.write_buffer_bytes = 4 << 20;
+  std::unique_ptr<RegionCache> cache;
+  auto engine = engine::OpenRocksEngine(options);
+  if (engine.ok()) {
+    cache = std::make_unique<RegionCache>(*std::move(engine));
+  } else {
+    *warning = fmt::format("no region cache: {}", Message(engine.status()));
+  }
+  auto cluster = std::make_unique<Cluster>(host, std::move(cache));
+  host.meta->AddLeaderListener(cluster.get());
+  return cluster;
+}
+
+int64_t Cluster::NowMs() const { return host_.clock->Wall().millis(); }
+
+bool Cluster::serving() const {
+  const uint64_t term = term_.load(std::memory_order_acquire);
+  return term != 0 && host_.meta->IsLeader();
+}
+
+ClusterView Cluster::View() {
+  return {state_.regions, state_.stores, state_.config, NowMs(), &random_, [this] {
+            auto id = state_.ids.TryTake(1);
+            ExtendIds();
+            return id.value_or(0);
+          }};
+}
+
+void Cluster::Bootstrap(const metapb::Store& store, const metapb::Region& region, Done done) {
+  const uint64_t term = term_;
+  if (term == 0) return std::move(done)(NotLeader());
+  {
+    std::lock_guard lock(mu_);
+    if (state_.bootstrapped || bootstrapping_) {
+      return std::move(done)(AlreadyExists("cluster is already bootstrapped"));
+    }
+    bootstrapping_ = true;
+  }
+  metapb::Cluster cluster;
+  cluster.set_id(cluster_id());
+  cluster.set_max_peer_count(
+      With([](ClusterState& s) { return s.config.replication().max_replicas; }));
+  metapb::Store first = store;
+  first.set_state(metapb::Up);
+  first.set_node_state(metapb::Serving);
+  first.set_last_heartbeat(NowMs() * 1'000'000);
+  const int64_t now_s = NowMs() / 1000;
+  meta::Txn txn;
+  txn.leader_term = term;
+  txn.when.push_back(meta::Compare::Missing(keys_->Cluster()));
+  txn.then = {meta::Op::Put(keys_->Cluster(), cluster.SerializeAsString()),
+              meta::Op::Put(keys_->BootstrapTime(), std::to_string(now_s)),
+              meta::Op::Put(keys_->Store(store.id()), first.SerializeAsString()),
+              meta::Op::Put(keys_->Region(region.id()), region.SerializeAsString())};
+  host_.meta->Commit(std::move(txn), [this, term, cluster, first, region, now_s,
+                                      done = std::move(done)](
+                                         absl::StatusOr<meta::TxnResult> result) mutable {
+    std::unique_lock lock(mu_);
+    bootstrapping_ = false;
+    if (!result.ok() || !result->succeeded || term_ != term) {
+      lock.unlock();
+      absl::Status s = !result.ok()           ? result.status()
+                       : !result->succeeded ? AlreadyExists("cluster is already bootstrapped")
+                                            : NotLeader();
+      return std::move(done)(s);
+    }
+    state_.meta = cluster;
+    state_.bootstrap_time_s = now_s;
+    state_.stores.Load(first);
+    auto info = std::make_shared<RegionInfo>();
+    info->meta = region;
+    if (cache_ != nullptr) cache_->Save(info);
+    state_.regions.Put(std::move(info));
+    state_.bootstrapped = true;
+    bootstrapped_ = true;
+    lock.unlock();
+    std::move(done)(absl::OkStatus());
+  });
+}
+
+void Cluster::AllocIds(uint64_t count, IdAllocator::Done done) {
+  constexpr uint64_t kMaxCount = 1'000'000;
+  if (term_ == 0) return std::move(done)(NotLeader());
+  if (count > kMaxCount) return std::move(done)(InvalidArgument("count {} is too large", count));
+  std::optional<uint64_t> last;
+  {
+    std::lock_guard lock(mu_);
+    last = state_.ids.TryTake(count);
+    if (!last) state_.ids.Wait(count, std::move(done));
+    ExtendIds();
+  }
+  if (last) std::move(done)(*last);
+}
+
+void Cluster::ExtendIds() {
+  auto bound = state_.ids.BoundToPersist();
+  if (!bound) return;
+  std::string value;
+  for (int shift = 56; shift >= 0; shift -= 8) value.push_back(static_cast<char>(*bound >> shift));
+  const uint64_t term = term_;
+  writer_.Write(term, {meta::Op::Put(keys_->AllocId(), value)},
+                [this, term, bound = *bound](absl::Status s) {
+                  // The waiting callbacks answer calls; they do not come back here.
+                  std::lock_guard lock(mu_);
+                  if (term_ != term) return;
+                  s.ok() ? state_.ids.OnPersisted(bound) : state_.ids.Fail(s);
+                });
+}
+
+void Cluster::PersistStore(const StoreInfo& store, Done done) {
+  writer_.Write(term_, {meta::Op::Put(keys_->Store(store.meta.id()), store.meta.SerializeAsString())},
+                std::move(done));
+}
+
+meta::Op Cluster::ConfigOp() const {
+  return meta::Op::Put(keys_->Config(), state_.config.Serialize());
+}
+
+void Cluster::RaiseClusterVersion() {
+  auto lowest = state_.stores.LowestVersion();
+  if (!lowest || !(state_.config.cluster_version() < *lowest)) return;
+  if (state_.config.SetClusterVersion(lowest->Text()).ok()) {
+    writer_.Write(term_, {ConfigOp()}, nullptr);
+  }
+}
+
+void Cluster::PutStore(const metapb::Store& store, Done done) {
+  absl::Status refused;
+  {
+    std::lock_guard lock(mu_);
+    auto put = state_.stores.Put(store, state_.config.cluster_version(), NowMs());
+    if (put.ok()) {
+      RaiseClusterVersion();
+      PersistStore(**put, std::move(done));
+      return;
+    }
+    refused = put.status();
+  }
+  std::move(done)(refused);
+}
+
+absl::Status Cluster::StoreHeartbeat(const pdpb::StoreHeartbeatRequest& request,
+                                     pdpb::StoreHeartbeatResponse* reply) {
+  // Rarely enough not to burden the metadata store, often enough to date a silent store.
+  constexpr int64_t kPersistEveryMs = 5 * 60'000;
+  std::lock_guard lock(mu_);
+  const int64_t now = NowMs();
+  RETURN_IF_ERROR(state_.stores.Heartbeat(request.stats(), now));
+  StoreInfo* s = state_.stores.FindMutable(StoreId(request.stats().store_id()));
+  if (now - s->persisted_heartbeat_ms > kPersistEveryMs) {
+    s->persisted_heartbeat_ms = now;
+    PersistStore(*s, nullptr);
+  }
+  reply->set_cluster_version(state_.config.cluster_version().Text());
+  reply->set_state(s->meta.node_state());
+  return absl::OkStatus();
+}
+
+void Cluster::ChangeStore(StoreId id, std::function<absl::Status(ClusterState&)> change,
+                          Done done) {
+  absl::Status s;
+  {
+    std::lock_guard lock(mu_);
+    s = term_ == 0 ? NotLeader() : change(state_);
+    const StoreInfo* store = state_.stores.Find(id);
+    if (s.ok() && store != nullptr) {
+      std::vector<meta::Op> ops = {
+          meta::Op::Put(keys_->Store(id.value), store->meta.SerializeAsString()),
+          meta::Op::Put(keys_->LeaderWeight(id.value), fmt::format("{}", store->leader_weight)),
+          meta::Op::Put(keys_->RegionWeight(id.value), fmt::format("{}", store->region_weight)),
+          ConfigOp()};
+      writer_.Write(term_, std::move(ops), std::move(done));
+      return;
+    }
+  }
+  std::move(done)(s);
+}
+
+void Cluster::RemoveTombstones(Done done) {
+  Change(
+      [this](ClusterState& state) -> absl::StatusOr<std::vector<meta::Op>> {
+        std::vector<StoreId> gone;
+        std::string occupied;
+        for (const auto& [id, s] : state.stores.all()) {
+          if (!s.removed()) continue;
+          if (state.regions.OfStore(s.id()).region_count() > 0) {
+            occupied += fmt::format("{}{}", occupied.empty() ? "" : ", ", id);
+          } else {
+            gone.push_back(s.id());
+          }
+        }
+        std::vector<meta::Op> ops;
+        for (StoreId id : gone) {
+          if (ops.size() >= 60) break;  // The rest at the next call.
+          state.stores.Erase(id);
+          state.config.RemoveStoreLimit(id);
+          ops.push_back(meta::Op::Delete(keys_->Store(id.value)));
+        }
+        ops.push_back(ConfigOp());
+        if (!occupied.empty()) {
+          return FailedPrecondition("failed stores: {}: tombstone store still has regions", occupied);
+        }
+        return ops;
+      },
+      std::move(done));
+}
+
+void Cluster::Change(
+    const std::function<absl::StatusOr<std::vector<meta::Op>>(ClusterState&)>& change, Done done) {
+  absl::Status s;
+  {
+    std::lock_guard lock(mu_);
+    auto ops = term_ == 0 ? absl::StatusOr<std::vector<meta::Op>>(NotLeader()) : change(state_);
+    if (ops.ok() && !ops->empty()) {
+      writer_.Write(term_, *std::move(ops), std::move(done));
+      return;
+    }
+    s = ops.status();
+  }
+  std::move(done)(s);
+}
+
+void Cluster::ChangeConfig(const std::function<absl::Status(Config&)>& change, Done done) {
+  Change(
+      [&](ClusterState& state) -> absl::StatusOr<std::vector<meta::Op>> {
+        RETURN_IF_ERROR(change(state.config));
+        std::vector<meta::Op> ops = {ConfigOp()};
+        if (state.bootstrapped &&
+            state.meta.max_peer_count() != state.config.replication().max_replicas) {
+          state.meta.set_max_peer_count(state.config.replication().max_replicas);
+          ops.push_back(meta::Op::Put(keys_->Cluster(), state.meta.SerializeAsString()));
+        }
+        return ops;
+      },
+      std::move(done));
+}
+
+}  // namespace tikv::pd
