@@ -109,16 +109,19 @@ void Cluster::Bootstrap(const metapb::Store& store, const metapb::Region& region
 
 void Cluster::AllocIds(uint64_t count, IdAllocator::Done done) {
   constexpr uint64_t kMaxCount = 1'000'000;
-  if (term_ == 0) return std::move(done)(NotLeader());
   if (count > kMaxCount) return std::move(done)(InvalidArgument("count {} is too large", count));
   std::optional<uint64_t> last;
   {
     std::lock_guard lock(mu_);
-    last = state_.ids.TryTake(count);
-    if (!last) state_.ids.Wait(count, std::move(done));
-    ExtendIds();
+    // Checked under the lock: whoever waits when leadership ends is told so by Unload.
+    if (term_ != 0) {
+      last = state_.ids.TryTake(count);
+      if (!last) state_.ids.Wait(count, std::move(done));
+      ExtendIds();
+      if (!last) return;
+    }
   }
-  if (last) std::move(done)(*last);
+  last ? std::move(done)(*last) : std::move(done)(NotLeader());
 }
 
 void Cluster::ExtendIds() {
