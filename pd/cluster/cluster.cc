@@ -81,30 +81,30 @@ void Cluster::Bootstrap(const metapb::Store& store, const metapb::Region& region
               meta::Op::Put(keys_->BootstrapTime(), std::to_string(now_s)),
               meta::Op::Put(keys_->Store(store.id()), first.SerializeAsString()),
               meta::Op::Put(keys_->Region(region.id()), region.SerializeAsString())};
-  host_.meta->Commit(std::move(txn), [this, term, cluster, first, region, now_s,
-                                      done = std::move(done)](
-                                         absl::StatusOr<meta::TxnResult> result) mutable {
-    std::unique_lock lock(mu_);
-    bootstrapping_ = false;
-    if (!result.ok() || !result->succeeded || term_ != term) {
-      lock.unlock();
-      absl::Status s = !result.ok()           ? result.status()
-                       : !result->succeeded ? AlreadyExists("cluster is already bootstrapped")
-                                            : NotLeader();
-      return std::move(done)(s);
-    }
-    state_.meta = cluster;
-    state_.bootstrap_time_s = now_s;
-    state_.stores.Load(first);
-    auto info = std::make_shared<RegionInfo>();
-    info->meta = region;
-    if (cache_ != nullptr) cache_->Save(info);
-    state_.regions.Put(std::move(info));
-    state_.bootstrapped = true;
-    bootstrapped_ = true;
-    lock.unlock();
-    std::move(done)(absl::OkStatus());
-  });
+  host_.meta->Commit(
+      std::move(txn), [this, term, cluster, first, region, now_s,
+                       done = std::move(done)](absl::StatusOr<meta::TxnResult> result) mutable {
+        std::unique_lock lock(mu_);
+        bootstrapping_ = false;
+        if (!result.ok() || !result->succeeded || term_ != term) {
+          lock.unlock();
+          absl::Status s = !result.ok()         ? result.status()
+                           : !result->succeeded ? AlreadyExists("cluster is already bootstrapped")
+                                                : NotLeader();
+          return std::move(done)(s);
+        }
+        state_.meta = cluster;
+        state_.bootstrap_time_s = now_s;
+        state_.stores.Load(first);
+        auto info = std::make_shared<RegionInfo>();
+        info->meta = region;
+        if (cache_ != nullptr) cache_->Save(info);
+        state_.regions.Put(std::move(info));
+        state_.bootstrapped = true;
+        bootstrapped_ = true;
+        lock.unlock();
+        std::move(done)(absl::OkStatus());
+      });
 }
 
 void Cluster::AllocIds(uint64_t count, IdAllocator::Done done) {
@@ -140,7 +140,8 @@ void Cluster::ExtendIds() {
 }
 
 void Cluster::PersistStore(const StoreInfo& store, Done done) {
-  writer_.Write(term_, {meta::Op::Put(keys_->Store(store.meta.id()), store.meta.SerializeAsString())},
+  writer_.Write(term_,
+                {meta::Op::Put(keys_->Store(store.meta.id()), store.meta.SerializeAsString())},
                 std::move(done));
 }
 
@@ -230,7 +231,8 @@ void Cluster::RemoveTombstones(Done done) {
         }
         ops.push_back(ConfigOp());
         if (!occupied.empty()) {
-          return FailedPrecondition("failed stores: {}: tombstone store still has regions", occupied);
+          return FailedPrecondition("failed stores: {}: tombstone store still has regions",
+                                    occupied);
         }
         return ops;
       },

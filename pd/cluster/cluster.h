@@ -127,8 +127,7 @@ class Cluster : public meta::LeaderListener {
   // Loading, on the executor.
   void Load(uint64_t term);
   absl::Status LoadState(ClusterState* state);
-  void LoadSchedulers(ClusterState* state,
-                      const std::map<std::string, std::string>& configs) const;
+  void LoadSchedulers(ClusterState* state, const std::map<std::string, std::string>& configs) const;
   void Unload(uint64_t term);
 
   // Scheduling, on the executor.

@@ -124,8 +124,9 @@ absl::Status Cluster::LoadState(ClusterState* state) {
     } else if (under(kv.key, keys_->ServiceSafePoints())) {
       auto json = nlohmann::json::parse(kv.value, nullptr, false);
       if (!json.is_object()) continue;
-      state->gc.LoadService(After(kv.key, keys_->ServiceSafePoints()),
-                            {json.value("safe_point", uint64_t{0}), json.value("expired_at", int64_t{0})});
+      state->gc.LoadService(
+          After(kv.key, keys_->ServiceSafePoints()),
+          {json.value("safe_point", uint64_t{0}), json.value("expired_at", int64_t{0})});
     }
   }
   if (!config.empty()) RETURN_IF_ERROR(state->config.Load(config));
@@ -170,7 +171,8 @@ void Cluster::ChangeSchedulers(const std::function<absl::Status(ClusterState&)>&
         // Defaults stay in the list, disabled when removed, so that a restart does not revive them.
         Config::Json list = Config::Json::array();
         auto add = [&](const std::string& type, bool disabled) {
-          list.push_back({{"type", type}, {"args", nullptr}, {"disable", disabled}, {"args-payload", ""}});
+          list.push_back(
+              {{"type", type}, {"args", nullptr}, {"disable", disabled}, {"args-payload", ""}});
         };
         for (const std::string& name : DefaultSchedulers()) {
           add(NewScheduler(name)->type(), state.FindScheduler(name) == nullptr);

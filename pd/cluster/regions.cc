@@ -101,7 +101,8 @@ void Cluster::AskBatchSplit(const metapb::Region& region, uint32_t count,
     RegionPtr known = state_.regions.ById(RegionId(region.id()));
     const auto& asked = region.region_epoch();
     if (!state_.config.schedule().allow_split) {
-      refused = FailedPrecondition("[PD:schedule:ErrSchedulingIsHalted]tikv split region is not enabled");
+      refused =
+          FailedPrecondition("[PD:schedule:ErrSchedulingIsHalted]tikv split region is not enabled");
     } else if (known == nullptr) {
       refused = NotFound("region {} not found", region.id());
     } else if (const auto& e = known->meta.region_epoch();
@@ -115,17 +116,17 @@ void Cluster::AskBatchSplit(const metapb::Region& region, uint32_t count,
   if (!refused.ok()) return std::move(done)(refused);
   if (count == 0) return std::move(done)(std::vector<pdpb::SplitID>());
   const uint64_t peers = region.peers_size();
-  AllocIds(count * (1 + peers), [count, peers, done = std::move(done)](
-                                    absl::StatusOr<uint64_t> last) mutable {
-    if (!last.ok()) return std::move(done)(last.status());
-    uint64_t next = *last - count * (1 + peers) + 1;
-    std::vector<pdpb::SplitID> ids(count);
-    for (pdpb::SplitID& id : ids) {
-      id.set_new_region_id(next++);
-      for (uint64_t i = 0; i < peers; ++i) id.add_new_peer_ids(next++);
-    }
-    std::move(done)(std::move(ids));
-  });
+  AllocIds(count * (1 + peers),
+           [count, peers, done = std::move(done)](absl::StatusOr<uint64_t> last) mutable {
+             if (!last.ok()) return std::move(done)(last.status());
+             uint64_t next = *last - count * (1 + peers) + 1;
+             std::vector<pdpb::SplitID> ids(count);
+             for (pdpb::SplitID& id : ids) {
+               id.set_new_region_id(next++);
+               for (uint64_t i = 0; i < peers; ++i) id.add_new_peer_ids(next++);
+             }
+             std::move(done)(std::move(ids));
+           });
 }
 
 absl::Status Cluster::AddOperator(

@@ -106,8 +106,9 @@ void Cluster::CheckStores() {
   for (StoreId id : ids) {
     StoreInfo* s = state_.stores.FindMutable(id);
     const size_t held = regions.OfStore(id).region_count();
-    if (s->preparing() && (regions.size() < kSmallCluster || held > 0 ||
-                           s->uptime_s() * 1000 > state_.config.schedule().max_store_preparing_ms)) {
+    if (s->preparing() &&
+        (regions.size() < kSmallCluster || held > 0 ||
+         s->uptime_s() * 1000 > state_.config.schedule().max_store_preparing_ms)) {
       state_.stores.Serve(id).IgnoreError();
       PersistStore(*s, nullptr);
     } else if (s->removing() && held == 0 && (complete || s->meta.physically_destroyed())) {

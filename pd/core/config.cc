@@ -93,8 +93,8 @@ absl::StatusOr<Json> Convert(std::string_view section, std::string_view item, co
 // A value of a map of limits that is no limit must not get in: it is read by type later.
 bool ValidStoreLimits(const Json& limits) {
   for (const auto& [store, l] : limits.items()) {
-    const bool digits = !store.empty() && store.size() < 20 &&
-                        store.find_first_not_of("0123456789") == store.npos;
+    const bool digits =
+        !store.empty() && store.size() < 20 && store.find_first_not_of("0123456789") == store.npos;
     if (!digits || !l.is_object()) return false;
     for (const auto& [kind, rate] : l.items()) {
       if (!rate.is_number() || rate.get<double>() < 0) return false;
@@ -162,7 +162,8 @@ struct Place {
 absl::StatusOr<Place> Locate(const Json& doc, const std::string& key) {
   if (auto dot = key.find('.'); dot != key.npos) {
     const std::string section = key.substr(0, dot);
-    if (doc.contains(section) && doc.at(section).is_object()) return Place{section, key.substr(dot + 1)};
+    if (doc.contains(section) && doc.at(section).is_object())
+      return Place{section, key.substr(dot + 1)};
   }
   for (std::string_view section : kFlatSections) {
     if (doc.at(std::string(section)).contains(key)) return Place{std::string(section), key};
@@ -314,9 +315,8 @@ absl::Status Config::SetTemporary(const Json& items, int64_t until_ms) {
   std::vector<Temporary> fresh;
   Json checked = *document_;
   for (const auto& [key, value] : items.items()) {
-    const bool supported =
-        std::any_of(std::begin(kTemporaryItems), std::end(kTemporaryItems),
-                    [&](const char* known) { return key == known; });
+    const bool supported = std::any_of(std::begin(kTemporaryItems), std::end(kTemporaryItems),
+                                       [&](const char* known) { return key == known; });
     if (!supported) return InvalidArgument("unsupported ttl config {}", key.substr(0, 128));
     const std::string item = key.substr(key.find('.') + 1);
     RETURN_IF_ERROR(SetItem(&checked, "schedule", item, value));
@@ -387,7 +387,9 @@ void Config::RemoveStoreLimit(StoreId store) {
   Refresh();
 }
 
-std::string Config::Serialize() const { return document_->dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string Config::Serialize() const {
+  return document_->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 absl::Status Config::Load(std::string_view text) {
   Json stored = Json::parse(text, nullptr, false);

@@ -103,11 +103,11 @@ inline constexpr char kDefaultConfig[] = R"json({
 
 // Items that take a value with an end (?ttlSecond=).
 inline constexpr const char* kTemporaryItems[] = {
-    "schedule.max-snapshot-count",        "schedule.max-pending-peer-count",
-    "schedule.max-merge-region-size",     "schedule.max-merge-region-keys",
-    "schedule.leader-schedule-limit",     "schedule.region-schedule-limit",
-    "schedule.replica-schedule-limit",    "schedule.hot-region-schedule-limit",
-    "schedule.merge-schedule-limit",      "schedule.scheduler-max-waiting-operator",
+    "schedule.max-snapshot-count",          "schedule.max-pending-peer-count",
+    "schedule.max-merge-region-size",       "schedule.max-merge-region-keys",
+    "schedule.leader-schedule-limit",       "schedule.region-schedule-limit",
+    "schedule.replica-schedule-limit",      "schedule.hot-region-schedule-limit",
+    "schedule.merge-schedule-limit",        "schedule.scheduler-max-waiting-operator",
     "schedule.enable-location-replacement", "schedule.patrol-region-worker-count",
     "schedule.enable-tikv-split-region",
 };

@@ -108,8 +108,8 @@ RegionTable::Change RegionTable::Put(std::shared_ptr<RegionInfo> region) {
   if (origin != nullptr && SameRange(*origin, *region)) {
     const auto& a = origin->meta.region_epoch();
     const auto& b = region->meta.region_epoch();
-    change.meta_changed = a.version() != b.version() || a.conf_ver() != b.conf_ver() ||
-                          !SamePeers(*origin, *region);
+    change.meta_changed =
+        a.version() != b.version() || a.conf_ver() != b.conf_ver() || !SamePeers(*origin, *region);
     auto it = by_key_.find(region->start());
     CHECK(it != by_key_.end()) << "region " << region->meta.id() << " is not in key order";
     known->second = region;

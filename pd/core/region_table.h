@@ -47,7 +47,7 @@ class RegionTable {
  public:
   // What a heartbeat changed.
   struct Change {
-    bool meta_changed = false;      // Epoch, range or peers: worth writing to disk.
+    bool meta_changed = false;  // Epoch, range or peers: worth writing to disk.
     bool leader_changed = false;
     std::vector<RegionPtr> removed;  // Older regions that the new one overlapped.
   };

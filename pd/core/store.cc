@@ -57,9 +57,8 @@ std::string_view StoreInfo::Label(std::string_view key) const {
 
 int64_t StoreInfo::uptime_s() const {
   const int64_t last = heartbeat_ms() / 1000;
-  return meta.start_timestamp() > 0 && last > meta.start_timestamp()
-             ? last - meta.start_timestamp()
-             : 0;
+  return meta.start_timestamp() > 0 && last > meta.start_timestamp() ? last - meta.start_timestamp()
+                                                                     : 0;
 }
 
 std::string_view StoreInfo::StateName(int64_t now_ms, int64_t max_down_ms) const {
@@ -129,8 +128,7 @@ absl::StatusOr<StoreInfo*> StoreTable::Get(StoreId id) {
 }
 
 size_t StoreTable::up_count() const {
-  return std::count_if(stores_.begin(), stores_.end(),
-                       [](const auto& s) { return s.second.up(); });
+  return std::count_if(stores_.begin(), stores_.end(), [](const auto& s) { return s.second.up(); });
 }
 
 std::optional<Version> StoreTable::LowestVersion() const {
@@ -240,9 +238,10 @@ absl::Status StoreTable::Bury(StoreId id, size_t region_count) {
   ASSIGN_OR_RETURN(StoreInfo * s, Get(id));
   if (s->removed()) return absl::OkStatus();
   if (s->up()) {
-    return FailedPrecondition("[PD:core:ErrStoreIsUp]store {} is still up, please remove store "
-                              "gracefully",
-                              id.value);
+    return FailedPrecondition(
+        "[PD:core:ErrStoreIsUp]store {} is still up, please remove store "
+        "gracefully",
+        id.value);
   }
   if (region_count > 0) {
     return FailedPrecondition("store {} still holds {} regions", id.value, region_count);

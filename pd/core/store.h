@@ -94,7 +94,8 @@ class StoreTable {
   // Forgets a tombstone.
   void Erase(StoreId id) { stores_.erase(id.value); }
 
-  absl::Status SetLabels(StoreId id, const std::map<std::string, std::string>& labels, bool replace);
+  absl::Status SetLabels(StoreId id, const std::map<std::string, std::string>& labels,
+                         bool replace);
   absl::Status DeleteLabel(StoreId id, const std::string& key);
   absl::Status SetWeight(StoreId id, double leader, double region);
 

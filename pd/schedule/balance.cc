@@ -113,8 +113,7 @@ absl::Status SetBatch(const nlohmann::ordered_json& items, int* batch) {
   for (const auto& [key, value] : items.items()) {
     if (key != "batch") return InvalidArgument("Config item is not found.");
     if (!value.is_number_integer() || value.get<double>() < 1 || value.get<double>() > 100) {
-      return InvalidArgument(
-          "invalid batch size which should be an integer between 1 and 100");
+      return InvalidArgument("invalid batch size which should be an integer between 1 and 100");
     }
     *batch = value.get<int>();
   }
@@ -133,8 +132,8 @@ void BalanceLeader::Load(const Json& config) {
 
 namespace {
 
-double RegionScoreOf(const ClusterView& view, const OperatorController& running,
-                     const StoreInfo& s, double delta) {
+double RegionScoreOf(const ClusterView& view, const OperatorController& running, const StoreInfo& s,
+                     double delta) {
   // Moves under way count five times, so that many at once do not overshoot.
   constexpr double kInfluence = 5;
   return RegionScore(view, s, kInfluence * running.Of(s.id()).region_size_mib + delta);

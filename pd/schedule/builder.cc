@@ -47,8 +47,8 @@ OperatorBuilder& OperatorBuilder::AddLearnerPeer(StoreId store) {
 OperatorBuilder& OperatorBuilder::RemovePeerOn(StoreId store) {
   const metapb::Peer* p = region_->PeerOn(store);
   if (p == nullptr) {
-    error_ = FailedPrecondition("region {} has no peer on store {}", region_->meta.id(),
-                                store.value);
+    error_ =
+        FailedPrecondition("region {} has no peer on store {}", region_->meta.id(), store.value);
   } else {
     removes_.push_back({store, PeerId(p->id())});
   }
@@ -58,8 +58,8 @@ OperatorBuilder& OperatorBuilder::RemovePeerOn(StoreId store) {
 OperatorBuilder& OperatorBuilder::Promote(StoreId store) {
   const metapb::Peer* p = region_->PeerOn(store);
   if (p == nullptr || !IsLearner(*p)) {
-    error_ = FailedPrecondition("region {} has no learner on store {}", region_->meta.id(),
-                                store.value);
+    error_ =
+        FailedPrecondition("region {} has no learner on store {}", region_->meta.id(), store.value);
   } else {
     promotes_.push_back({store, PeerId(p->id())});
   }
@@ -102,9 +102,8 @@ absl::Status OperatorBuilder::HandOver() {
   StoreId to = leader_;
   const metapb::Peer* wanted = to ? region_->PeerOn(to) : nullptr;
   if (wanted == nullptr || !IsVoter(*wanted)) {
-    const metapb::Peer* heir = BestLeader(view_, *region_, [&](const metapb::Peer& p) {
-      return !Removes(StoreId(p.store_id()));
-    });
+    const metapb::Peer* heir = BestLeader(
+        view_, *region_, [&](const metapb::Peer& p) { return !Removes(StoreId(p.store_id())); });
     to = heir == nullptr ? StoreId() : StoreId(heir->store_id());
   }
   if (!to) return NotFound("no peer of region {} can take the lead", region_->meta.id());
@@ -194,8 +193,8 @@ absl::StatusOr<Operator> MovePeer(const ClusterView& view, RegionPtr region, Sto
   const bool learner = p != nullptr && IsLearner(*p);
   OperatorBuilder b(view, std::move(region), std::move(desc));
   learner ? b.AddLearnerPeer(to) : b.AddPeer(to);
-  return b.RemovePeerOn(from).Build(kind | kOpRegion,
-                                    fmt::format("mv peer: store [{}] to [{}]", from.value, to.value));
+  return b.RemovePeerOn(from).Build(
+      kind | kOpRegion, fmt::format("mv peer: store [{}] to [{}]", from.value, to.value));
 }
 
 Operator LeaveJointState(const ClusterView& view, const RegionInfo& region) {

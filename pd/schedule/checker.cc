@@ -72,10 +72,11 @@ ReplicaChecker::Result ReplicaChecker::CheckLearner(const ClusterView& view,
     if (!IsLearner(p) || OwnsLearners(StoreOf(view, p))) continue;
     if (region->IsPending(PeerId(p.id())) || region->IsDown(PeerId(p.id()))) continue;
     const StoreInfo* store = StoreOf(view, p);
-    OperatorBuilder b(view, region, Voters(*region) < view.config.replication().max_replicas &&
-                                            store != nullptr && store->up()
-                                        ? "promote-learner"
-                                        : "remove-extra-learner");
+    OperatorBuilder b(
+        view, region,
+        Voters(*region) < view.config.replication().max_replicas && store != nullptr && store->up()
+            ? "promote-learner"
+            : "remove-extra-learner");
     if (Voters(*region) < view.config.replication().max_replicas && store != nullptr &&
         store->up()) {
       return Optional(b.Promote(StoreId(p.store_id()))
@@ -100,8 +101,7 @@ ReplicaChecker::Result ReplicaChecker::Replace(const ClusterView& view, const Re
     return controller_->HasLimit(view, s.id(), true, region->approximate_size_mib);
   });
   if (to == nullptr) return std::nullopt;
-  return Optional(
-      MovePeer(view, region, from, to->id(), "replace-" + why + "-replica", kOpRegion));
+  return Optional(MovePeer(view, region, from, to->id(), "replace-" + why + "-replica", kOpRegion));
 }
 
 ReplicaChecker::Result ReplicaChecker::CheckDown(const ClusterView& view,
@@ -139,8 +139,8 @@ ReplicaChecker::Result ReplicaChecker::CheckCount(const ClusterView& view,
     });
     if (to == nullptr) return std::nullopt;
     OperatorBuilder b(view, region, "make-up-replica");
-    return Optional(b.AddPeer(to->id()).Build(
-        kOpRegion, fmt::format("add peer: store [{}]", to->meta.id())));
+    return Optional(
+        b.AddPeer(to->id()).Build(kOpRegion, fmt::format("add peer: store [{}]", to->meta.id())));
   }
   if (voters > wanted && view.config.schedule().remove_extra) {
     const metapb::Peer* worst = WorstPeer(view, *region);

@@ -118,8 +118,8 @@ void OperatorController::End(std::map<RegionId, Operator>::iterator it, Operator
   op.why = std::move(why);
   op.finished_ms = now_ms;
   records_.push_back(std::move(op));
-  while (!records_.empty() && (records_.size() > kMaxRecords ||
-                               records_.front().finished_ms < now_ms - kRememberMs)) {
+  while (!records_.empty() &&
+         (records_.size() > kMaxRecords || records_.front().finished_ms < now_ms - kRememberMs)) {
     records_.pop_front();
   }
 }

@@ -17,7 +17,8 @@ bool TooManySnapshots(const ClusterView& v, const StoreInfo& s) {
 
 // Stores that ask for a purpose of their own (TiFlash, dedicated ones) take no ordinary peers.
 bool Special(const StoreInfo& s) {
-  return !s.Label("engine").empty() || !s.Label("exclusive").empty() || !s.Label("specialUse").empty();
+  return !s.Label("engine").empty() || !s.Label("exclusive").empty() ||
+         !s.Label("specialUse").empty();
 }
 
 std::vector<const StoreInfo*> Others(const ClusterView& view, const RegionInfo& region,
@@ -165,8 +166,7 @@ double RegionScore(const ClusterView& view, const StoreInfo& store, double delta
   const double size =
       std::max(0.0, static_cast<double>(view.regions.OfStore(store.id()).region_size_mib) + delta);
   const double capacity = store.stats.capacity() / gib, available = store.stats.available() / gib;
-  const double reserve =
-      std::max(50.0, capacity * (1 - view.config.schedule().low_space_ratio));
+  const double reserve = std::max(50.0, capacity * (1 - view.config.schedule().low_space_ratio));
   const double weight = std::max(store.region_weight, 1e-6);
   if (available >= capacity || capacity < 1) return size / weight;
   if (available > reserve) {

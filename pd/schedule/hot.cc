@@ -37,7 +37,8 @@ double Rate(const RegionInfo& r) {
   return s == 0 ? 0 : static_cast<double>(r.written_bytes + r.read_bytes) / s;
 }
 
-Traffic Measure(const ClusterView& view, const OperatorController& running, const StoreInfo& store) {
+Traffic Measure(const ClusterView& view, const OperatorController& running,
+                const StoreInfo& store) {
   Traffic load{&store};
   for (uint64_t id : view.regions.OfStore(store.id()).leaders.ids()) {
     RegionPtr r = view.regions.ById(RegionId(id));
@@ -61,7 +62,8 @@ std::vector<Operator> BalanceHotRegion::Schedule(const ClusterView& view,
                                                  const OperatorController& running) {
   // Store by store over all leaders: too dear to do often, and heartbeats bring news once a
   // minute only.  The caller's growing interval takes care of that.
-  const size_t limit = view.config.Section("schedule").at("hot-region-schedule-limit").get<size_t>();
+  const size_t limit =
+      view.config.Section("schedule").at("hot-region-schedule-limit").get<size_t>();
   if (running.Count(kOpHotRegion) >= limit) return {};
   std::vector<Traffic> loads;
   for (const auto& [id, s] : view.stores.all()) {

@@ -8,8 +8,8 @@ namespace tikv::pd {
 namespace {
 
 constexpr std::pair<uint32_t, std::string_view> kKindNames[] = {
-    {kOpAdmin, "admin"}, {kOpMerge, "merge"},           {kOpRange, "range"},
-    {kOpReplica, "replica"}, {kOpSplit, "split"},       {kOpHotRegion, "hot-region"},
+    {kOpAdmin, "admin"},     {kOpMerge, "merge"},   {kOpRange, "range"},
+    {kOpReplica, "replica"}, {kOpSplit, "split"},   {kOpHotRegion, "hot-region"},
     {kOpRegion, "region"},   {kOpLeader, "leader"},
 };
 
@@ -35,22 +35,32 @@ uint32_t KindByName(std::string_view name) {
 
 const char* StatusText(OperatorStatus status) {
   switch (status) {
-    case OperatorStatus::kRunning: return "RUNNING";
-    case OperatorStatus::kSuccess: return "SUCCESS";
-    case OperatorStatus::kCanceled: return "CANCEL";
-    case OperatorStatus::kReplaced: return "REPLACE";
-    case OperatorStatus::kTimeout: return "TIMEOUT";
+    case OperatorStatus::kRunning:
+      return "RUNNING";
+    case OperatorStatus::kSuccess:
+      return "SUCCESS";
+    case OperatorStatus::kCanceled:
+      return "CANCEL";
+    case OperatorStatus::kReplaced:
+      return "REPLACE";
+    case OperatorStatus::kTimeout:
+      return "TIMEOUT";
   }
   return "UNKNOWN";
 }
 
 pdpb::OperatorStatus WireStatus(OperatorStatus status) {
   switch (status) {
-    case OperatorStatus::kRunning: return pdpb::RUNNING;
-    case OperatorStatus::kSuccess: return pdpb::SUCCESS;
-    case OperatorStatus::kCanceled: return pdpb::CANCEL;
-    case OperatorStatus::kReplaced: return pdpb::REPLACE;
-    case OperatorStatus::kTimeout: return pdpb::TIMEOUT;
+    case OperatorStatus::kRunning:
+      return pdpb::RUNNING;
+    case OperatorStatus::kSuccess:
+      return pdpb::SUCCESS;
+    case OperatorStatus::kCanceled:
+      return pdpb::CANCEL;
+    case OperatorStatus::kReplaced:
+      return pdpb::REPLACE;
+    case OperatorStatus::kTimeout:
+      return pdpb::TIMEOUT;
   }
   return pdpb::CANCEL;
 }
@@ -72,7 +82,9 @@ std::string Operator::Text() const {
       desc, brief, KindText(kind), region.value, epoch.version(), epoch.conf_ver(),
       FormatTime(created_ms * 1'000'000), FormatTime(created_ms * 1'000'000), current,
       region_size_mib, list,
-      status == OperatorStatus::kRunning ? "" : fmt::format(" finished at {}", FormatTime(finished_ms * 1'000'000)),
+      status == OperatorStatus::kRunning
+          ? ""
+          : fmt::format(" finished at {}", FormatTime(finished_ms * 1'000'000)),
       why.empty() ? "" : ", " + why);
 }
 

@@ -26,9 +26,9 @@ std::unique_ptr<Scheduler> NewScheduler(std::string_view name) {
 }
 
 const std::vector<std::string>& DefaultSchedulers() {
-  static const auto* const kNames = new std::vector<std::string>{
-      "balance-region-scheduler", "balance-leader-scheduler", "balance-hot-region-scheduler",
-      "evict-slow-store-scheduler"};
+  static const auto* const kNames =
+      new std::vector<std::string>{"balance-region-scheduler", "balance-leader-scheduler",
+                                   "balance-hot-region-scheduler", "evict-slow-store-scheduler"};
   return *kNames;
 }
 

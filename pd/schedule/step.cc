@@ -87,34 +87,35 @@ std::optional<std::string> Obstacle(const Step& step, const RegionInfo& region) 
     if (Find(region, at) != nullptr) return std::nullopt;
     return fmt::format("peer {} on store {} does not exist", at.peer.value, at.store.value);
   };
-  return std::visit(
-      Overloaded{
-          [&](const TransferLeader& s) -> Result {
-            const metapb::Peer* p = region.PeerOn(s.to);
-            if (p == nullptr) return fmt::format("no peer on store {}", s.to.value);
-            if (IsLearner(*p)) return fmt::format("peer on store {} is a learner", s.to.value);
-            return std::nullopt;
-          },
-          [&](const AddLearner& s) -> Result {
-            const metapb::Peer* p = region.PeerOn(s.at.store);
-            if (p == nullptr || p->id() == s.at.peer.value) return std::nullopt;
-            return fmt::format("store {} has peer {} already", s.at.store.value, p->id());
-          },
-          [&](const PromoteLearner& s) { return missing(s.at); },
-          [&](const RemovePeer& s) -> Result {
-            if (region.leader.id() != s.at.peer.value) return std::nullopt;
-            return fmt::format("peer {} is the leader", s.at.peer.value);
-          },
-          [&](const EnterJoint& s) -> Result {
-            for (const PeerAt& p : s.promote) {
-              if (Result r = missing(p)) return r;
-            }
-            return std::nullopt;
-          },
-          [&](const LeaveJoint&) -> Result { return std::nullopt; },
-          [&](const SplitRegion&) -> Result { return std::nullopt; },
-      },
-      step);
+  return std::visit(Overloaded{
+                        [&](const TransferLeader& s) -> Result {
+                          const metapb::Peer* p = region.PeerOn(s.to);
+                          if (p == nullptr) return fmt::format("no peer on store {}", s.to.value);
+                          if (IsLearner(*p))
+                            return fmt::format("peer on store {} is a learner", s.to.value);
+                          return std::nullopt;
+                        },
+                        [&](const AddLearner& s) -> Result {
+                          const metapb::Peer* p = region.PeerOn(s.at.store);
+                          if (p == nullptr || p->id() == s.at.peer.value) return std::nullopt;
+                          return fmt::format("store {} has peer {} already", s.at.store.value,
+                                             p->id());
+                        },
+                        [&](const PromoteLearner& s) { return missing(s.at); },
+                        [&](const RemovePeer& s) -> Result {
+                          if (region.leader.id() != s.at.peer.value) return std::nullopt;
+                          return fmt::format("peer {} is the leader", s.at.peer.value);
+                        },
+                        [&](const EnterJoint& s) -> Result {
+                          for (const PeerAt& p : s.promote) {
+                            if (Result r = missing(p)) return r;
+                          }
+                          return std::nullopt;
+                        },
+                        [&](const LeaveJoint&) -> Result { return std::nullopt; },
+                        [&](const SplitRegion&) -> Result { return std::nullopt; },
+                    },
+                    step);
 }
 
 void FillOrder(const Step& step, const RegionInfo& region, pdpb::RegionHeartbeatResponse* out) {
@@ -178,7 +179,8 @@ int64_t TimeoutMs(const Step& step, uint64_t region_size_mib) {
   if (!std::holds_alternative<AddLearner>(step)) return kFast;
   // A snapshot may queue behind others and travels at a limited rate: 6 s per MiB, as slow as
   // the original waits.
-  return std::max<int64_t>(kSlow, static_cast<int64_t>(std::min<uint64_t>(region_size_mib, 1 << 20)) * 6'000);
+  return std::max<int64_t>(
+      kSlow, static_cast<int64_t>(std::min<uint64_t>(region_size_mib, 1 << 20)) * 6'000);
 }
 
 std::string Describe(const Step& step) {

@@ -22,8 +22,7 @@ namespace tikv::pd {
 class Forwarder {
  public:
   // Both must outlive the forwarder and its calls.
-  Forwarder(meta::MetaStore* meta, rpc::ChannelPool* channels)
-      : meta_(meta), channels_(channels) {}
+  Forwarder(meta::MetaStore* meta, rpc::ChannelPool* channels) : meta_(meta), channels_(channels) {}
 
   // nullopt: to be handled here.  Unavailable for a host that is no member.
   absl::StatusOr<std::optional<std::string>> Target(const rpc::CallContext& context) const;

@@ -44,7 +44,8 @@ class WatchStream : public rpc::StreamHandler {
     options.prev_kv = request.prev_kv();
     const uint64_t id = cluster_->cluster_id();
     watch_ = cluster_->host().meta->Watch(
-        std::move(options), [stream = stream_, id](meta::WatchBatch batch) { Send(stream, id, batch); });
+        std::move(options),
+        [stream = stream_, id](meta::WatchBatch batch) { Send(stream, id, batch); });
   }
   void OnHalfClose() override {}
   void OnClosed(const absl::Status&) override { watch_.reset(); }
@@ -81,45 +82,45 @@ class WatchStream : public rpc::StreamHandler {
 
 // Reads the range, then makes the change: the reply shows what was there before.
 template <class Response>
-void ReadThenCommit(Cluster* cluster, meta::KeyRange range, meta::Txn txn,
-                    rpc::Responder<Response> responder,
-                    std::function<void(const meta::RangeResult&, const meta::TxnResult&, Response*)>
-                        fill) {
+void ReadThenCommit(
+    Cluster* cluster, meta::KeyRange range, meta::Txn txn, rpc::Responder<Response> responder,
+    std::function<void(const meta::RangeResult&, const meta::TxnResult&, Response*)> fill) {
   meta::MetaStore* store = cluster->host().meta;
   auto commit = [store, txn = std::move(txn), responder = std::move(responder),
                  fill = std::move(fill)](absl::StatusOr<meta::RangeResult> before) mutable {
     if (!before.ok()) return responder.Fail(before.status());
-    store->Commit(std::move(txn), [before = *std::move(before), responder = std::move(responder),
-                                   fill = std::move(fill)](
-                                      absl::StatusOr<meta::TxnResult> result) mutable {
-      if (!result.ok()) return responder.Fail(result.status());
-      Response r;
-      fill(before, *result, &r);
-      responder.Reply(r);
-    });
+    store->Commit(std::move(txn),
+                  [before = *std::move(before), responder = std::move(responder),
+                   fill = std::move(fill)](absl::StatusOr<meta::TxnResult> result) mutable {
+                    if (!result.ok()) return responder.Fail(result.status());
+                    Response r;
+                    fill(before, *result, &r);
+                    responder.Reply(r);
+                  });
   };
   store->Range(std::move(range), {}, std::move(commit));
 }
 
-void Get(Cluster* cluster, const pb::GetRequest& request, rpc::Responder<pb::GetResponse> responder) {
+void Get(Cluster* cluster, const pb::GetRequest& request,
+         rpc::Responder<pb::GetResponse> responder) {
   meta::RangeOptions options;
   options.revision = request.revision();
   options.limit = request.limit();
-  cluster->host().meta->Range(
-      RangeOf(request.key(), request.range_end()), options,
-      [id = cluster->cluster_id(), responder = std::move(responder)](
-          absl::StatusOr<meta::RangeResult> result) mutable {
-        if (!result.ok()) return responder.Fail(result.status());
-        pb::GetResponse r;
-        FillHeader(id, result->revision, r.mutable_header());
-        r.set_count(result->count);
-        r.set_more(result->more);
-        for (const auto& kv : result->kvs) Fill(kv, r.add_kvs());
-        responder.Reply(r);
-      });
+  cluster->host().meta->Range(RangeOf(request.key(), request.range_end()), options,
+                              [id = cluster->cluster_id(), responder = std::move(responder)](
+                                  absl::StatusOr<meta::RangeResult> result) mutable {
+                                if (!result.ok()) return responder.Fail(result.status());
+                                pb::GetResponse r;
+                                FillHeader(id, result->revision, r.mutable_header());
+                                r.set_count(result->count);
+                                r.set_more(result->more);
+                                for (const auto& kv : result->kvs) Fill(kv, r.add_kvs());
+                                responder.Reply(r);
+                              });
 }
 
-void Put(Cluster* cluster, const pb::PutRequest& request, rpc::Responder<pb::PutResponse> responder) {
+void Put(Cluster* cluster, const pb::PutRequest& request,
+         rpc::Responder<pb::PutResponse> responder) {
   meta::Txn txn;
   txn.then = {meta::Op::Put(request.key(), request.value(), request.lease())};
   ReadThenCommit<pb::PutResponse>(

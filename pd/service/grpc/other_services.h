@@ -39,13 +39,14 @@ template <class Make>
 void LeaderStream(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server,
                   const std::string& path, Make make) {
   using Handler = std::unique_ptr<rpc::StreamHandler>;
-  server->RegisterStream(path, [=](rpc::ServerStream s, const rpc::CallContext& context) -> Handler {
-    auto target = forwarder->Target(context);
-    if (target.ok() && *target) return forwarder->Stream(**target, std::move(s));
-    if (target.ok() && cluster->serving()) return make(std::move(s));
-    s.Finish(target.ok() ? absl::UnavailableError("not leader") : target.status());
-    return nullptr;
-  });
+  server->RegisterStream(
+      path, [=](rpc::ServerStream s, const rpc::CallContext& context) -> Handler {
+        auto target = forwarder->Target(context);
+        if (target.ok() && *target) return forwarder->Stream(**target, std::move(s));
+        if (target.ok() && cluster->serving()) return make(std::move(s));
+        s.Finish(target.ok() ? absl::UnavailableError("not leader") : target.status());
+        return nullptr;
+      });
 }
 
 }  // namespace tikv::pd

@@ -14,11 +14,10 @@ void PdService::RegisterGc(rpc::Server* server) {
   Unary(server, "GetGCState", kOrdinary, &PdService::GetGCState);
   Unary(server, "AdvanceTxnSafePoint", kOrdinary, &PdService::AdvanceTxnSafePoint);
   Unary(server, "AdvanceGCSafePoint", kOrdinary, &PdService::AdvanceGCSafePoint);
-  for (const char* name :
-       {"GetGCSafePointV2", "UpdateGCSafePointV2", "UpdateServiceSafePointV2",
-        "GetAllGCSafePointV2", "SetGCBarrier", "DeleteGCBarrier", "SetGlobalGCBarrier",
-        "DeleteGlobalGCBarrier", "GetAllKeyspacesGCStates", "StoreGlobalConfig",
-        "LoadGlobalConfig"}) {
+  for (const char* name : {"GetGCSafePointV2", "UpdateGCSafePointV2", "UpdateServiceSafePointV2",
+                           "GetAllGCSafePointV2", "SetGCBarrier", "DeleteGCBarrier",
+                           "SetGlobalGCBarrier", "DeleteGlobalGCBarrier", "GetAllKeyspacesGCStates",
+                           "StoreGlobalConfig", "LoadGlobalConfig"}) {
     Refuse(server, name);
   }
 }
@@ -93,8 +92,7 @@ void PdService::AdvanceTxnSafePoint(const pdpb::AdvanceTxnSafePointRequest& requ
   auto r = std::make_shared<pdpb::AdvanceTxnSafePointResponse>();
   cluster_->Change(
       [&](ClusterState& s) -> absl::StatusOr<std::vector<meta::Op>> {
-        ASSIGN_OR_RETURN(auto advance,
-                         s.gc.AdvanceTxn(request.target(), cluster_->NowMs() / 1000));
+        ASSIGN_OR_RETURN(auto advance, s.gc.AdvanceTxn(request.target(), cluster_->NowMs() / 1000));
         r->set_old_txn_safe_point(advance.old_point);
         r->set_new_txn_safe_point(advance.new_point);
         r->set_blocker_description(advance.blocker);

@@ -53,8 +53,7 @@ void PdService::RegisterMembers(rpc::Server* server) {
   Refuse(server, "GetDCLocationInfo");
 }
 
-void PdService::GetMembers(const pdpb::GetMembersRequest&,
-                           Reply<pdpb::GetMembersResponse> reply) {
+void PdService::GetMembers(const pdpb::GetMembersRequest&, Reply<pdpb::GetMembersResponse> reply) {
   if (reply.cluster_id() == 0) return reply.Fail(Unavailable("server not started"));
   pdpb::GetMembersResponse r;
   meta::MetaStore* meta = cluster_->host().meta;
@@ -75,13 +74,14 @@ void PdService::GetClusterInfo(const pdpb::GetClusterInfoRequest&,
 
 void PdService::AllocID(const pdpb::AllocIDRequest& request, Reply<pdpb::AllocIDResponse> reply) {
   const uint32_t count = std::max<uint32_t>(1, request.count());
-  cluster_->AllocIds(count, [count, reply = std::move(reply)](absl::StatusOr<uint64_t> last) mutable {
-    if (!last.ok()) return reply.Error(last.status());
-    pdpb::AllocIDResponse r;
-    r.set_id(*last);
-    if (count > 1) r.set_count(count);
-    reply.Send(std::move(r));
-  });
+  cluster_->AllocIds(count,
+                     [count, reply = std::move(reply)](absl::StatusOr<uint64_t> last) mutable {
+                       if (!last.ok()) return reply.Error(last.status());
+                       pdpb::AllocIDResponse r;
+                       r.set_id(*last);
+                       if (count > 1) r.set_count(count);
+                       reply.Send(std::move(r));
+                     });
 }
 
 void PdService::GetMinTS(const pdpb::GetMinTSRequest&, Reply<pdpb::GetMinTSResponse> reply) {

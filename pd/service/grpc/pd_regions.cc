@@ -36,9 +36,8 @@ void SendRegion(const RegionPtr& region, Reply<pdpb::GetRegionResponse> reply) {
 
 void PdService::GetRegion(const pdpb::GetRegionRequest& request,
                           Reply<pdpb::GetRegionResponse> reply) {
-  SendRegion(
-      cluster_->With([&](ClusterState& s) { return s.regions.ByKey(request.region_key()); }),
-      std::move(reply));
+  SendRegion(cluster_->With([&](ClusterState& s) { return s.regions.ByKey(request.region_key()); }),
+             std::move(reply));
 }
 
 void PdService::GetPrevRegion(const pdpb::GetRegionRequest& request,
@@ -49,9 +48,8 @@ void PdService::GetPrevRegion(const pdpb::GetRegionRequest& request,
 
 void PdService::GetRegionByID(const pdpb::GetRegionByIDRequest& request,
                               Reply<pdpb::GetRegionResponse> reply) {
-  SendRegion(cluster_->With([&](ClusterState& s) {
-    return s.regions.ById(RegionId(request.region_id()));
-  }),
+  SendRegion(cluster_->With(
+                 [&](ClusterState& s) { return s.regions.ById(RegionId(request.region_id())); }),
              std::move(reply));
 }
 
@@ -72,7 +70,8 @@ void PdService::ScanRegions(const pdpb::ScanRegionsRequest& request,
 void PdService::BatchScanRegions(const pdpb::BatchScanRegionsRequest& request,
                                  Reply<pdpb::BatchScanRegionsResponse> reply) {
   std::vector<KeyRange> ranges;
-  for (const auto& range : request.ranges()) ranges.emplace_back(range.start_key(), range.end_key());
+  for (const auto& range : request.ranges())
+    ranges.emplace_back(range.start_key(), range.end_key());
   auto regions = cluster_->With([&](ClusterState& s) {
     return s.regions.BatchScan(ranges, request.limit(), request.contain_all_key_range());
   });
@@ -151,8 +150,8 @@ namespace {
 
 // Spreads a region's lead: to the peer whose store leads least.  False for an unknown region.
 bool Scatter(Cluster* cluster, uint64_t id) {
-  absl::Status s =
-      cluster->AddOperator([&](const ClusterView& view, ClusterState& state) -> absl::StatusOr<Operator> {
+  absl::Status s = cluster->AddOperator(
+      [&](const ClusterView& view, ClusterState& state) -> absl::StatusOr<Operator> {
         RegionPtr region = state.regions.ById(RegionId(id));
         if (region == nullptr) return NotFound("region {} not found", id);
         const metapb::Peer* to = BestLeader(view, *region, nullptr);

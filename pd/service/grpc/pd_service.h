@@ -14,10 +14,10 @@ namespace tikv::pd {
 // What must hold before a handler is called.
 enum CallRule : unsigned {
   kAnyMember = 0,
-  kLeader = 1,           // Unavailable "not leader" on a follower.
-  kClusterId = 2,        // FailedPrecondition "mismatch cluster id, ..." for another.
-  kBootstrapped = 4,     // Header error NOT_BOOTSTRAPPED before.
-  kFollowerReads = 8,    // A follower may serve it when the caller says so.
+  kLeader = 1,         // Unavailable "not leader" on a follower.
+  kClusterId = 2,      // FailedPrecondition "mismatch cluster id, ..." for another.
+  kBootstrapped = 4,   // Header error NOT_BOOTSTRAPPED before.
+  kFollowerReads = 8,  // A follower may serve it when the caller says so.
   kOrdinary = kLeader | kClusterId | kBootstrapped,
   kRegionRead = kOrdinary | kFollowerReads,
 };

@@ -1,4 +1,6 @@
 // pdpb.PD: the cluster's start and its stores.
+#include <nlohmann/json.hpp>
+
 #include "lib/base/status.h"
 #include "pd/service/grpc/pd_service.h"
 
@@ -32,8 +34,7 @@ absl::Status CheckBootstrap(const pdpb::BootstrapRequest& request) {
   }
   const auto& peer = region.peers(0);
   if (peer.store_id() != request.store().id()) {
-    return InvalidArgument("invalid peer store id {} != {}", peer.store_id(),
-                           request.store().id());
+    return InvalidArgument("invalid peer store id {} != {}", peer.store_id(), request.store().id());
   }
   if (peer.id() == 0) return InvalidArgument("invalid zero peer id");
   return Version::Parse(request.store().version()).status();
@@ -47,12 +48,11 @@ void PdService::Bootstrap(const pdpb::BootstrapRequest& request,
     return reply.HeaderError(pdpb::ALREADY_BOOTSTRAPPED, "cluster is already bootstrapped");
   }
   if (absl::Status s = CheckBootstrap(request); !s.ok()) return reply.Error(s);
-  cluster_->Bootstrap(request.store(), request.region(),
-                      [reply = std::move(reply)](absl::Status s) mutable {
-                        if (s.ok()) return reply.Send();
-                        reply.Error(s, absl::IsAlreadyExists(s) ? pdpb::ALREADY_BOOTSTRAPPED
-                                                                : pdpb::UNKNOWN);
-                      });
+  cluster_->Bootstrap(
+      request.store(), request.region(), [reply = std::move(reply)](absl::Status s) mutable {
+        if (s.ok()) return reply.Send();
+        reply.Error(s, absl::IsAlreadyExists(s) ? pdpb::ALREADY_BOOTSTRAPPED : pdpb::UNKNOWN);
+      });
 }
 
 void PdService::IsBootstrapped(const pdpb::IsBootstrappedRequest&,
@@ -65,8 +65,8 @@ void PdService::IsBootstrapped(const pdpb::IsBootstrappedRequest&,
 void PdService::IsSnapshotRecovering(const pdpb::IsSnapshotRecoveringRequest&,
                                      Reply<pdpb::IsSnapshotRecoveringResponse> reply) {
   pdpb::IsSnapshotRecoveringResponse r;
-  r.set_marked(cluster_->With(
-      [](ClusterState& s) { return s.markers.contains("snapshot-recovering"); }));
+  r.set_marked(
+      cluster_->With([](ClusterState& s) { return s.markers.contains("snapshot-recovering"); }));
   reply.Send(std::move(r));
 }
 
@@ -87,7 +87,9 @@ void PdService::PutClusterConfig(const pdpb::PutClusterConfigRequest& request,
   }
   const uint32_t replicas = request.cluster().max_peer_count();
   cluster_->ChangeConfig(
-      [replicas](Config& c) { return c.UpdateSection("replication", {{"max-replicas", replicas}}); },
+      [replicas](Config& c) {
+        return c.UpdateSection("replication", {{"max-replicas", replicas}});
+      },
       [reply = std::move(reply)](absl::Status s) mutable { reply.Finish(s); });
 }
 

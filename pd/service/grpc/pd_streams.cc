@@ -12,7 +12,8 @@ absl::Status CheckServed(const Cluster& cluster, uint64_t cluster_id) {
 }
 
 // One store's region heartbeats up, orders down.
-class HeartbeatStream : public rpc::StreamHandler, public OrderSink,
+class HeartbeatStream : public rpc::StreamHandler,
+                        public OrderSink,
                         public std::enable_shared_from_this<HeartbeatStream> {
  public:
   HeartbeatStream(Cluster* cluster, rpc::ServerStream stream)

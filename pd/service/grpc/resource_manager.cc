@@ -88,7 +88,8 @@ void Commit(Cluster* cluster, meta::Txn txn, absl::Status otherwise,
 }
 
 absl::Status CheckGroup(const pb::ResourceGroup& g) {
-  if (g.name().empty() || g.name().size() > kMaxNameBytes || g.name().find('/') != std::string::npos) {
+  if (g.name().empty() || g.name().size() > kMaxNameBytes ||
+      g.name().find('/') != std::string::npos) {
     return Unknown("invalid group name, the length should be in [1,32]");
   }
   if (g.priority() > 16) return Unknown("invalid group priority, the value should be in [0,16]");
@@ -120,15 +121,14 @@ void Modify(Cluster* cluster, const pb::PutResourceGroupRequest& request,
 void Delete(Cluster* cluster, const pb::DeleteResourceGroupRequest& request,
             rpc::Responder<pb::DeleteResourceGroupResponse> responder) {
   if (request.resource_group_name() == "default") {
-    return responder.Fail(Unknown(
-        "[PD:resourcemanager:ErrDeleteReservedGroup]cannot delete reserved group"));
+    return responder.Fail(
+        Unknown("[PD:resourcemanager:ErrDeleteReservedGroup]cannot delete reserved group"));
   }
   const std::string key = kSettings + request.resource_group_name();
   meta::Txn txn;
   txn.when = {meta::Compare::Exists(key)};
   txn.then = {meta::Op::Delete(key)};
-  Commit(cluster, std::move(txn), NoSuchGroup(request.resource_group_name()),
-         std::move(responder));
+  Commit(cluster, std::move(txn), NoSuchGroup(request.resource_group_name()), std::move(responder));
 }
 
 // Grants what is asked for: nothing is throttled here.  Stays open, as TiKV demands.
@@ -176,10 +176,10 @@ void Register(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server,
 void RegisterResourceManager(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server) {
   Register<pb::ListResourceGroupsRequest, pb::ListResourceGroupsResponse>(
       cluster, forwarder, server, "ListResourceGroups", List);
-  Register<pb::GetResourceGroupRequest, pb::GetResourceGroupResponse>(
-      cluster, forwarder, server, "GetResourceGroup", Get);
-  Register<pb::PutResourceGroupRequest, pb::PutResourceGroupResponse>(
-      cluster, forwarder, server, "AddResourceGroup", Add);
+  Register<pb::GetResourceGroupRequest, pb::GetResourceGroupResponse>(cluster, forwarder, server,
+                                                                      "GetResourceGroup", Get);
+  Register<pb::PutResourceGroupRequest, pb::PutResourceGroupResponse>(cluster, forwarder, server,
+                                                                      "AddResourceGroup", Add);
   Register<pb::PutResourceGroupRequest, pb::PutResourceGroupResponse>(
       cluster, forwarder, server, "ModifyResourceGroup", Modify);
   Register<pb::DeleteResourceGroupRequest, pb::DeleteResourceGroupResponse>(
