@@ -111,6 +111,7 @@ absl::Status RaftLog::Impl::Open() {
 
 // Whatever a failed write or sync left on disk, no later success can vouch for it.
 absl::Status RaftLog::Impl::Fail(const absl::Status& cause) {
+  fs_->Open(JoinPath(options_.dir, kFailedMarker), OpenOptions::Create()).status().IgnoreError();
   std::lock_guard lock(mutex_);
   failed_ = DataLoss("raft log {} has failed: {}", options_.dir, Message(cause));
   return failed_;

@@ -53,12 +53,14 @@ class Recovery {
   absl::StatusOr<uint64_t> ReplayUntil(const Segment& segment, RecordReader* reader,
                                        uint64_t limit) {
     uint64_t offset = kFirstRecord;
+    proven_end_ = kFirstRecord;
     while (offset < limit) {
       ASSIGN_OR_RETURN(const auto record, reader->RecordAt(offset));
       if (!record) return offset;
       if (!out_.index.Apply(*record, segment.sequence, offset, LogIndex::Mode::kReplay)) {
         return Damaged(segment, offset, "a record of unknown contents");
       }
+      proven_end_ = DecodeRecordHeader(*record).durable_end;
       offset += AlignToSector(record->size());
     }
     return offset;
@@ -76,8 +78,23 @@ class Recovery {
     RecordReader reader(segment);
     ASSIGN_OR_RETURN(out_.end, ReplayUntil(*segment, &reader, segment->file_size));
     RETURN_IF_ERROR(WipeBeyond(segment, &reader));
-    // After a crash of the process alone, what we read may still be in the page cache only.
-    return segment->file->Sync();
+    const std::string marker = JoinPath(dir_, kFailedMarker);
+    const bool failed = fs_->Exists(marker);
+    if (failed) RETURN_IF_ERROR(WriteAgain(segment));
+    // After a crash of the process alone, the last records may be in the page cache only.
+    RETURN_IF_ERROR(segment->file->Sync());
+    return failed ? fs_->Remove(marker) : absl::OkStatus();
+  }
+
+  // A failed sync leaves pages that pass for clean and yet are not on the disk: another sync alone
+  // would not bring them there.  Only then: a crash while writing might damage what is there.
+  absl::Status WriteAgain(Segment* segment) {
+    if (proven_end_ >= out_.end) return absl::OkStatus();
+    std::string bytes(out_.end - proven_end_, '\0');
+    ASSIGN_OR_RETURN(const size_t n,
+                     segment->file->ReadAt(proven_end_, bytes.data(), bytes.size()));
+    bytes.resize(n);
+    return segment->file->WriteAt(proven_end_, bytes);
   }
 
   // Unsynced records beyond a torn one may be whole.  They must not come back to life when new
@@ -98,6 +115,7 @@ class Recovery {
   FileSystem* const fs_;
   const std::string& dir_;
   Recovered out_;
+  uint64_t proven_end_ = 0;  // How far the last record read says its segment was durable.
 };
 
 }  // namespace

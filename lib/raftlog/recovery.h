@@ -11,6 +11,10 @@
 
 namespace tikv::raftlog {
 
+// A file that the log leaves in its folder when a write or sync failed.  It need not be durable: it
+// is for the next process on the same running machine.
+inline constexpr std::string_view kFailedMarker = "SYNC_FAILED";
+
 struct Recovered {
   std::map<uint32_t, Segment> segments;  // Empty for a new log.
   std::vector<std::string> spare_paths;
