@@ -11,7 +11,6 @@ namespace {
 
 using ::testing::ElementsAre;
 
-
 TEST(RawNode, ElectsAndReplicates) {
   Cluster c(3, 1);
   c.Elect(2);

@@ -3,8 +3,20 @@
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/base/status.h"
 
 namespace tikv::raft {
+
+absl::StatusOr<eraftpb::Snapshot> ReplicaStorage::Snapshot(uint64_t min_index, uint64_t) {
+  if (replica_->applied_index < min_index) return Unavailable("not applied yet");
+  eraftpb::Snapshot snapshot;
+  eraftpb::SnapshotMetadata* meta = snapshot.mutable_metadata();
+  meta->set_index(replica_->applied_index);
+  meta->set_term(Term(replica_->applied_index).value());
+  *meta->mutable_conf_state() = replica_->conf;
+  snapshot.set_data(replica_->state);
+  return snapshot;
+}
 
 Cluster::Cluster(int voters, uint64_t seed, std::function<void(Config*)> adjust)
     : random_(seed, "cluster"), adjust_(std::move(adjust)) {
@@ -16,7 +28,8 @@ Cluster::Cluster(int voters, uint64_t seed, std::function<void(Config*)> adjust)
   }
   for (int i = 1; i <= voters; ++i) {
     Replica& r = replicas_[static_cast<uint64_t>(i)];
-    r.storage = std::make_unique<MemoryStorage>(start);
+    r.storage = std::make_unique<ReplicaStorage>(&r);
+    r.storage->ApplySnapshot(start);
     r.applied_index = 1;
     r.conf = start.metadata().conf_state();
     r.config.id = static_cast<uint64_t>(i);
@@ -26,7 +39,7 @@ Cluster::Cluster(int voters, uint64_t seed, std::function<void(Config*)> adjust)
 
 void Cluster::Add(uint64_t id) {
   Replica& r = replicas_[id];
-  r.storage = std::make_unique<MemoryStorage>();
+  r.storage = std::make_unique<ReplicaStorage>(&r);
   r.config.id = id;
   Restart(id);
 }
@@ -48,6 +61,12 @@ void Cluster::Restart(uint64_t id) {
   CHECK_OK(restored);
   r.node = *std::move(restored);
   r.down = false;
+}
+
+void Cluster::Compact(uint64_t id, uint64_t index) {
+  Replica& r = at(id);
+  CHECK_LE(index, r.applied_index);
+  if (index >= r.storage->FirstIndex()) r.storage->Compact(index, r.conf, r.state);
 }
 
 void Cluster::Send(uint64_t from, std::vector<eraftpb::Message> messages) {

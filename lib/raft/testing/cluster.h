@@ -16,10 +16,22 @@
 
 namespace tikv::raft {
 
+struct Replica;
+
+// Makes snapshots of the replica's state machine when asked.
+class ReplicaStorage : public MemoryStorage {
+ public:
+  explicit ReplicaStorage(const Replica* replica) : replica_(replica) {}
+  absl::StatusOr<eraftpb::Snapshot> Snapshot(uint64_t min_index, uint64_t to) override;
+
+ private:
+  const Replica* replica_;
+};
+
 // One replica with what a shell adds: a storage, a state machine (the applied entries), and the
 // writes that are asked for and not durable yet.
 struct Replica {
-  std::unique_ptr<MemoryStorage> storage;
+  std::unique_ptr<ReplicaStorage> storage;
   std::unique_ptr<RawNode> node;
   Config config;
   std::vector<eraftpb::Entry> applied;  // all entries ever applied, by position
@@ -45,6 +57,8 @@ class Cluster {
   // Loses what was not durable, then starts again.
   void Crash(uint64_t id);
   void Restart(uint64_t id);
+  // Forgets applied entries up to `index`.
+  void Compact(uint64_t id, uint64_t index);
 
   // Takes one Ready, if any: sends what may be sent, queues the writes.
   bool TakeReady(uint64_t id);
