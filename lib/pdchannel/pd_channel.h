@@ -27,6 +27,7 @@
 
 namespace tikv::pdchannel {
 
+// Where PD is, and how patient to be.
 struct PdChannelOptions {
   // "host:port" or URLs, of any members; the others are learned from them.
   std::vector<std::string> endpoints;

@@ -12,6 +12,7 @@
 
 namespace tikv::pdchannel {
 
+// One unary call until it is answered; on the strand only.
 struct PendingCall {
   std::string path;  // "": only waits for a leader.
   PdChannel::MakeRequest request;

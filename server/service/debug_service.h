@@ -14,6 +14,7 @@
 
 namespace tikv::server {
 
+// What DebugService looks at; all must outlive it.
 struct DebugDependencies {
   engine::KvEngine* engine = nullptr;
   RegionAdmin* admin = nullptr;

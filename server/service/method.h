@@ -9,6 +9,7 @@
 
 namespace tikv::server {
 
+// What a call is counted as.
 enum class Method : uint8_t {
   kRawGet,
   kRawBatchGet,

@@ -19,6 +19,7 @@
 
 namespace tikv::server {
 
+// Of Get and GetTtl.
 struct RawGetResult {
   RawError error;
   bool found = false;
@@ -26,16 +27,19 @@ struct RawGetResult {
   uint64_t ttl_seconds = 0;  // Left to live; 0 = for ever.
 };
 
+// Of reads of several keys, in the order asked for.
 struct RawPairsResult {
   RawError error;
   std::vector<std::pair<std::string, std::string>> pairs;
 };
 
+// Of Checksum.
 struct RawDigestResult {
   RawError error;
   RawDigest digest;
 };
 
+// Of CompareAndSwap; tells what was there, swapped or not.
 struct RawSwapResult {
   RawError error;
   bool swapped = false;
@@ -43,17 +47,20 @@ struct RawSwapResult {
   std::string previous;
 };
 
+// A range of user keys.
 struct RawRange {
   std::string start;  // Included; in reverse scans the upper bound, excluded.
   std::string end;    // Excluded; in reverse scans the lower bound, included.  "" = no bound.
 };
 
+// How a scan goes over its ranges.
 struct RawScanOptions {
   uint32_t limit = 0;  // Per range.
   bool key_only = false;
   bool reverse = false;
 };
 
+// One pair to write.
 struct RawPair {
   std::string_view key;
   std::string_view value;
@@ -70,6 +77,7 @@ struct RawSwap {
   bool remove = false;  // Deletes instead of writing `value`.
 };
 
+// Bounds on single requests.
 struct RawLimits {
   size_t max_key_bytes = 8 << 10;
   // A scan must return all it was asked for or fail, so its size needs a bound of its own.

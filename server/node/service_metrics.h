@@ -1,0 +1,34 @@
+// Counts calls under the names of TiKV's dashboards.
+#pragma once
+
+#include <array>
+
+#include "lib/metrics/metrics.h"
+#include "server/service/method.h"
+
+namespace tikv::server {
+
+// Handles are made once, so that counting a call takes no lock.  Thread-safe; the registry must
+// outlive it.
+class ServiceMetrics : public CallObserver {
+ public:
+  explicit ServiceMetrics(metrics::Registry* registry);
+
+  void OnCall(Method method, Duration took) override;
+  void OnFailed(Method method) override;
+  void OnBatchRequest(size_t commands) override;
+  void OnBatchResponse(size_t replies) override;
+
+ private:
+  struct Handles {
+    metrics::Histogram* duration = nullptr;  // tikv_grpc_msg_duration_seconds
+    metrics::Counter* failed = nullptr;      // tikv_grpc_msg_fail_total
+    metrics::Counter* commands = nullptr;    // tikv_storage_command_total
+  };
+
+  std::array<Handles, kMethodCount> methods_;
+  metrics::Histogram* batch_requests_;
+  metrics::Histogram* batch_responses_;
+};
+
+}  // namespace tikv::server
