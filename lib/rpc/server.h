@@ -27,8 +27,7 @@
 
 namespace tikv::rpc {
 
-class Call;          // One call on its connection; internal.
-struct ServerState;  // Internal.
+class Call;  // One call on its connection; internal.
 
 // Counted reference to a Call.
 class CallRef {
@@ -211,7 +210,8 @@ class Server {
   bool InLoopThread() const;
 
  private:
-  std::unique_ptr<ServerState> state_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tikv::rpc

@@ -110,14 +110,19 @@ class TypedStreamAdapter : public StreamHandler {
   void OnMessage(std::string_view bytes) override {
     request_.Clear();
     absl::Status s = ParseMessage(bytes, stream_.context().path(), &request_);
-    s.ok() ? handler_->OnMessage(request_) : stream_.Finish(std::move(s));
+    if (s.ok()) return handler_->OnMessage(request_);
+    failed_ = s;
+    stream_.Finish(std::move(s));
   }
   void OnHalfClose() override { handler_->OnHalfClose(); }
   void OnDrained() override { handler_->OnDrained(); }
-  void OnClosed(const absl::Status& reason) override { handler_->OnClosed(reason); }
+  void OnClosed(const absl::Status& reason) override {
+    handler_->OnClosed(reason.ok() ? failed_ : reason);
+  }
 
  private:
   ServerStream stream_;
+  absl::Status failed_;  // A message that did not parse.
   std::unique_ptr<TypedStreamHandler<Request>> handler_;
   Request request_;  // Reused: its allocations are worth keeping.
 };

@@ -1,0 +1,355 @@
+#include "lib/rpc/connection.h"
+
+#include <sys/epoll.h>
+
+#include "lib/base/check.h"
+#include "lib/base/status.h"
+#include "lib/rpc/server_state.h"
+
+namespace tikv::rpc {
+namespace {
+
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr int64_t kPeekAgainNs = 5'000'000;
+// Without calls a connection only needs to notice a dead peer some day.
+constexpr int64_t kIdleKeepaliveFactor = 6;
+// A request that gets at least this much in a stall window is slow, not stalled.
+constexpr size_t kStallBytes = 16 << 10;
+constexpr size_t kMaxPeekBytes = 16 << 10;
+
+int64_t Nanos(std::chrono::milliseconds ms) { return std::chrono::nanoseconds(ms).count(); }
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<ServerState> server, Loop* loop, int fd, std::string peer,
+                       std::string peer_ip)
+    : server_(std::move(server)),
+      limits_(server_->options.limits),
+      stats_(server_->stats),
+      loop_(loop),
+      transport_(fd),
+      peer_(std::make_shared<const std::string>(std::move(peer))),
+      peer_ip_(std::move(peer_ip)),
+      resets_(limits_.reset_burst, limits_.resets_per_second),
+      controls_(limits_.control_burst, limits_.controls_per_second),
+      created_ns_(loop->now_ns()),
+      last_read_ns_(created_ns_),
+      last_progress_ns_(created_ns_),
+      idle_since_ns_(created_ns_) {
+  resets_.Start(created_ns_);
+  controls_.Start(created_ns_);
+}
+
+Connection::~Connection() { CHECK(session_ == nullptr && calls_ == nullptr); }
+
+void Connection::Start() {
+  // Without an HTTP side there is nothing to choose: TLS begins at once.
+  if (server_->tls != nullptr && !server_->http_handler) transport_.StartTls(server_->tls);
+  peek_later_ = server_->tls != nullptr && server_->http_handler != nullptr;
+  loop_->Watch(transport_.fd(), EPOLLIN, this);
+  ScheduleTick(created_ns_ + Nanos(limits_.handshake_timeout));
+}
+
+void Connection::OnEvents(uint32_t events) {
+  if (state_ == State::kClosed) return;
+  if ((events & EPOLLOUT) != 0 && WriteLeftover() && session_ != nullptr) loop_->MarkDirty(this);
+  if (state_ == State::kClosed) return;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || transport_.read_wants_write()) ReadOnce();
+}
+
+// One bounded read per turn, so that a busy connection does not starve its neighbours.
+bool Connection::ReadOnce() {
+  if (peek_later_ && !SniffTls()) return false;
+  std::string& buffer = loop_->read_buffer();
+  long n = transport_.Read(buffer.data(), buffer.size());
+  if (n == Transport::kAgain) {
+    UpdateInterest();
+    return true;
+  }
+  if (n == Transport::kTlsError) {
+    stats_.tls_errors.fetch_add(1, std::memory_order_relaxed);
+    Close(CloseReason::kProtocol);
+    return false;
+  }
+  if (n <= 0) {
+    Close(CloseReason::kPeer);
+    return false;
+  }
+  last_read_ns_ = loop_->now_ns();
+  stats_.bytes_in.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
+  std::string_view bytes(buffer.data(), static_cast<size_t>(n));
+  if (state_ == State::kSniffing) return Sniff(bytes);
+  frames_.Advance(bytes);
+  return Receive(bytes);
+}
+
+// Decides by ALPN, before the handshake, whose connection this is.
+bool Connection::SniffTls() {
+  char hello[kMaxPeekBytes];
+  long n = transport_.Peek(hello, sizeof(hello));
+  if (n == Transport::kAgain) return false;
+  if (n <= 0) {
+    Close(CloseReason::kPeer);
+    return false;
+  }
+  switch (ClientHelloOffers({hello, static_cast<size_t>(n)}, "http/1.1")) {
+    case AlpnOffer::kYes:
+      HandOver({}, true);
+      return false;
+    case AlpnOffer::kIncomplete:
+      // The bytes stay in the socket, so readiness would fire without end: look again a bit later.
+      loop_->Rewatch(transport_.fd(), 0, this);
+      ScheduleTick(loop_->now_ns() + kPeekAgainNs);
+      return false;
+    case AlpnOffer::kNo:
+      peek_later_ = false;
+      transport_.StartTls(server_->tls);
+      return true;
+  }
+  return false;
+}
+
+bool Connection::Sniff(std::string_view bytes) {
+  sniffed_.append(bytes);
+  size_t n = std::min(sniffed_.size(), kPreface.size());
+  if (sniffed_.compare(0, n, kPreface, 0, n) != 0) {
+    HandOver(std::move(sniffed_), false);
+    return false;
+  }
+  if (n < kPreface.size()) return true;
+  state_ = State::kOpen;
+  if (!OpenSession()) {
+    Close(CloseReason::kProtocol);
+    return false;
+  }
+  std::string first = std::move(sniffed_);
+  sniffed_ = {};
+  frames_.Advance(std::string_view(first).substr(kPreface.size()));
+  return Receive(first);
+}
+
+void Connection::HandOver(std::string bytes, bool tls) {
+  bool wanted = server_->http_handler != nullptr && (tls || server_->tls == nullptr);
+  if (!wanted) {
+    stats_.unknown_protocol.fetch_add(1, std::memory_order_relaxed);
+    Close(CloseReason::kProtocol);
+    return;
+  }
+  stats_.http_handed_over.fetch_add(1, std::memory_order_relaxed);
+  loop_->Unwatch(transport_.fd());
+  HandedOver given{transport_.Release(), std::move(bytes), *peer_, tls};
+  Close(CloseReason::kDone);
+  server_->http_handler(std::move(given));
+}
+
+bool Connection::Receive(std::string_view bytes) {
+  ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()),
+                                       bytes.size());
+  StashRequests();
+  if (n < 0 || terminating_) {
+    if (!terminating_) stats_.protocol_errors.fetch_add(1, std::memory_order_relaxed);
+    Flush();  // A GOAWAY may say why.
+    Close(CloseReason::kProtocol);
+    return false;
+  }
+  if (!frames_.MidHeaders()) {
+    mid_frame_since_ns_ = 0;
+  } else if (mid_frame_since_ns_ == 0) {
+    mid_frame_since_ns_ = loop_->now_ns();
+    ScheduleTick(mid_frame_since_ns_ + Nanos(limits_.handshake_timeout));
+  }
+  loop_->MarkDirty(this);
+  return true;
+}
+
+bool Connection::Write(std::string_view bytes) {
+  long n = transport_.Write(bytes);
+  if (n == Transport::kClosed) {
+    Close(CloseReason::kPeer);
+    return false;
+  }
+  size_t sent = n > 0 ? static_cast<size_t>(n) : 0;
+  stats_.bytes_out.fetch_add(sent, std::memory_order_relaxed);
+  if (sent < bytes.size()) {
+    leftover_.assign(bytes.substr(sent));
+    leftover_at_ = 0;
+    last_progress_ns_ = loop_->now_ns();
+    ScheduleTick(last_progress_ns_ + Nanos(limits_.output_stall_timeout));
+    UpdateInterest();
+  }
+  return true;
+}
+
+// True when nothing is left over.
+bool Connection::WriteLeftover() {
+  if (leftover_.empty()) return true;
+  long n = transport_.Write(std::string_view(leftover_).substr(leftover_at_));
+  if (n == Transport::kClosed) {
+    Close(CloseReason::kPeer);
+    return false;
+  }
+  if (n > 0) {
+    leftover_at_ += static_cast<size_t>(n);
+    last_progress_ns_ = loop_->now_ns();
+    stats_.bytes_out.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
+  }
+  if (leftover_at_ < leftover_.size()) return false;
+  leftover_ = {};
+  leftover_at_ = 0;
+  UpdateInterest();
+  return true;
+}
+
+void Connection::UpdateInterest() {
+  bool want = !leftover_.empty() || transport_.read_wants_write();
+  if (want == want_write_) return;
+  want_write_ = want;
+  loop_->Rewatch(transport_.fd(), want ? EPOLLIN | EPOLLOUT : EPOLLIN, this);
+}
+
+void Connection::Close(CloseReason reason) {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  loop_->timers().Cancel(this);
+  while (calls_ != nullptr) OnStreamClosed(*calls_, NGHTTP2_CANCEL);
+  nghttp2_session_del(session_);
+  session_ = nullptr;
+  unstable_.clear();
+  parked_.clear();
+  drained_.clear();
+  grant_queue_.clear();
+  if (transport_.fd() >= 0) loop_->Unwatch(transport_.fd());
+  stats_.connections.fetch_sub(1, std::memory_order_relaxed);
+  {
+    std::lock_guard lock(server_->mutex);
+    auto it = server_->connections_by_peer.find(peer_ip_);
+    if (it != server_->connections_by_peer.end() && --it->second == 0) {
+      server_->connections_by_peer.erase(it);
+    }
+  }
+  loop_->Retire(this);
+}
+
+void Connection::BeginDrain() {
+  if (state_ == State::kSniffing) return Close(CloseReason::kServerStopped);
+  if (state_ == State::kClosed || draining_) return;
+  draining_ = true;
+  nghttp2_submit_shutdown_notice(session_);
+  loop_->MarkDirty(this);
+}
+
+void Connection::FinishDrain() {
+  if (state_ != State::kOpen) return;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+  loop_->MarkDirty(this);
+}
+
+// --- Time-outs: one timer per connection, set to the nearest thing that could be due.
+
+void Connection::ScheduleTick(int64_t due_ns) {
+  if (due_ns >= tick_due_ns_ || state_ == State::kClosed) return;
+  tick_due_ns_ = due_ns;
+  loop_->timers().Set(this, due_ns);
+}
+
+void Connection::OnTimer() {
+  tick_due_ns_ = INT64_MAX;
+  if (state_ == State::kSniffing && peek_later_) loop_->Rewatch(transport_.fd(), EPOLLIN, this);
+  int64_t next_ns = INT64_MAX;
+  if (!CheckTimeouts(&next_ns)) return;
+  ScheduleTick(next_ns);
+}
+
+namespace {
+
+// Whether something that may last `timeout` (0: for ever) from `since` on is over; else notes when.
+bool Expired(int64_t now, int64_t since, std::chrono::milliseconds timeout, int64_t* next) {
+  if (timeout.count() == 0) return false;
+  int64_t due = since + Nanos(timeout);
+  if (now >= due) return true;
+  *next = std::min(*next, due);
+  return false;
+}
+
+}  // namespace
+
+// False when the connection is closed.
+bool Connection::CheckTimeouts(int64_t* next_ns) {
+  const int64_t now = loop_->now_ns();
+  auto fail = [this](ServerStats::Counter& counter) {
+    counter.fetch_add(1, std::memory_order_relaxed);
+    Close(CloseReason::kTimeout);
+    return false;
+  };
+  if (state_ == State::kSniffing) {
+    if (!Expired(now, created_ns_, limits_.handshake_timeout, next_ns)) return true;
+    return fail(stats_.handshake_timeouts);
+  }
+  if (mid_frame_since_ns_ != 0 &&
+      Expired(now, mid_frame_since_ns_, limits_.handshake_timeout, next_ns)) {
+    return fail(stats_.handshake_timeouts);
+  }
+  bool blocked = !leftover_.empty() || output_bytes_ > 0;
+  if (blocked && Expired(now, last_progress_ns_, limits_.output_stall_timeout, next_ns)) {
+    return fail(stats_.stall_timeouts);
+  }
+  if (!CheckKeepalive(next_ns)) return fail(stats_.keepalive_timeouts);
+  CheckStalls(next_ns);
+  if (idle() &&
+      Expired(now, std::max(idle_since_ns_, last_read_ns_), limits_.idle_timeout, next_ns)) {
+    return fail(stats_.idle_timeouts);
+  }
+  if (!draining_ && Expired(now, created_ns_, limits_.max_age, next_ns)) {
+    BeginDrain();
+    FinishDrain();
+  }
+  return true;
+}
+
+bool Connection::CheckKeepalive(int64_t* next_ns) {
+  const int64_t now = loop_->now_ns();
+  const ServerOptions& options = server_->options;
+  if (options.keepalive_interval.count() == 0) return true;
+  if (ping_sent_ns_ != 0) {
+    if (last_read_ns_ <= ping_sent_ns_) {
+      return !Expired(now, ping_sent_ns_, options.keepalive_timeout, next_ns);
+    }
+    ping_sent_ns_ = 0;
+  }
+  auto interval = options.keepalive_interval * (idle() ? kIdleKeepaliveFactor : 1);
+  // A connection that turns busy is looked at again after the short interval.
+  int64_t unused = INT64_MAX;
+  if (Expired(now, last_read_ns_, interval, &unused)) {
+    ping_sent_ns_ = now;
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    loop_->MarkDirty(this);
+    *next_ns = std::min(*next_ns, now + Nanos(options.keepalive_timeout));
+  } else {
+    int64_t due = std::max(unused, now + 1'000'000);
+    *next_ns = std::min(*next_ns, due);
+  }
+  return true;
+}
+
+void Connection::CheckStalls(int64_t* next_ns) {
+  const int64_t now = loop_->now_ns();
+  for (Call* call = calls_; call != nullptr; call = call->next) {
+    if (call->stall_since_ns == 0 || call->ended) continue;
+    bool ours = call->paused || call->parked || call->wants_grant;
+    if (!ours && call->stall_bytes < kStallBytes &&
+        Expired(now, call->stall_since_ns, limits_.body_stall_timeout, next_ns)) {
+      stats_.stall_timeouts.fetch_add(1, std::memory_order_relaxed);
+      RefuseRequest(*call, DeadlineExceeded("the request stalled"));
+      continue;
+    }
+    if (now - call->stall_since_ns >= Nanos(limits_.body_stall_timeout)) {
+      call->stall_since_ns = now;
+      call->stall_bytes = 0;
+    }
+    *next_ns = std::min(*next_ns, call->stall_since_ns + Nanos(limits_.body_stall_timeout));
+  }
+}
+
+}  // namespace tikv::rpc
