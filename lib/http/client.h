@@ -1,4 +1,4 @@
-// A simple HTTP/1.1 client: one connection per request, or kept alive per origin by a Client.
+// A simple HTTP/1.1 client: one connection per request.
 #pragma once
 
 #include <absl/status/status.h>

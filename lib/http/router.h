@@ -74,8 +74,10 @@ class Router {
 
  private:
   struct Node;
-  const Node* Match(const Node& node, const std::vector<std::string_view>& parts, size_t at,
-                    std::vector<std::string_view>* captured) const;
+  struct Entry;
+  const std::vector<Entry>* Match(const Node& node, const std::vector<std::string_view>& parts,
+                                  size_t at, std::vector<std::string_view>* captured) const;
+  void Dispatch(Request request, Responder responder) const;
 
   std::unique_ptr<Node> root_;
   Handler rest_;
