@@ -27,7 +27,7 @@ endif()
 
 # What fmt's and spdlog's own targets define; set for all, since a precompiled header is only used
 # where the definitions agree.
-add_compile_definitions(FMT_SHARED SPDLOG_SHARED_LIB SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
+add_compile_definitions(TIKV_VERSION="${PROJECT_VERSION}" FMT_SHARED SPDLOG_SHARED_LIB SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
 
 find_program(MOLD mold)
 if(MOLD)
