@@ -11,6 +11,10 @@ endif()
 
 set(TIKV_SANITIZE "" CACHE STRING "Sanitizers to build with, as given to -fsanitize=")
 
+# For all: gRPC's target brings it, and a precompiled header is only used where flags agree.
+add_compile_options(-pthread)
+add_link_options(-pthread)
+
 # Release keeps CHECK; NDEBUG only removes assert() of the standard library and of dependencies.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
