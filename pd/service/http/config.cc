@@ -1,0 +1,178 @@
+// The run-time configuration.
+#include <charconv>
+
+#include "lib/base/status.h"
+#include "pd/meta/meta_store.h"
+#include "pd/service/http/api.h"
+
+namespace tikv::pd {
+namespace {
+
+constexpr char kUpdated[] = "The config is updated.";
+
+std::string Joined(const std::vector<std::string>& urls) {
+  std::string out;
+  for (const auto& u : urls) out += (out.empty() ? "" : ",") + u;
+  return out;
+}
+
+// What a member is started with, then the run-time sections.
+Json WholeConfig(Api& api, const Json& sections) {
+  const meta::Member self = api.meta().Self();
+  Json out = {{"client-urls", Joined(self.client_urls)},
+              {"peer-urls", Joined(self.peer_urls)},
+              {"advertise-client-urls", Joined(self.client_urls)},
+              {"advertise-peer-urls", Joined(self.peer_urls)},
+              {"name", self.name},
+              {"data-dir", api.cluster().host().data_dir},
+              {"force-new-cluster", false},
+              {"enable-grpc-gateway", true},
+              {"initial-cluster", ""},
+              {"initial-cluster-state", "new"},
+              {"initial-cluster-token", "pd-cluster"},
+              {"join", ""},
+              {"lease", 5},
+              {"log", {{"level", "info"}, {"format", "text"}, {"file", Json::object()}}},
+              {"tso-save-interval", "5s"},
+              {"tso-update-physical-interval", "50ms"},
+              {"enable-local-tso", false},
+              {"metric", {{"job", self.name}, {"address", ""}, {"interval", "15s"}}}};
+  for (const auto& [name, value] : sections.items()) out[name] = value;
+  out["quota-backend-bytes"] = "8GiB";
+  out["auto-compaction-mode"] = "periodic";
+  out["auto-compaction-retention-v2"] = "1h";
+  out["TickInterval"] = "500ms";
+  out["ElectionInterval"] = "3s";
+  out["PreVote"] = true;
+  out["max-request-bytes"] = 157286400;
+  out["security"] = {{"cacert-path", ""},
+                     {"cert-path", ""},
+                     {"key-path", ""},
+                     {"cert-allowed-cn", nullptr},
+                     {"redact-info-log", false}};
+  out["keyspace"] = {{"pre-alloc", nullptr}, {"wait-region-split", true}};
+  return out;
+}
+
+void GetAll(Api& api, const CallPtr& call) {
+  const Json sections =
+      api.cluster().With([](ClusterState& s) { return Json(s.config.document()); });
+  call->Reply(WholeConfig(api, sections));
+}
+
+void GetDefault(Api& api, const CallPtr& call) {
+  call->Reply(WholeConfig(api, Config::Defaults()));
+}
+
+// ?ttlSecond=: whole seconds, 0 drops the value again.  nullopt after a 400.
+std::optional<int64_t> Ttl(const CallPtr& call, const std::string& text) {
+  int64_t ttl = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ttl);
+  const bool whole =
+      error == std::errc() && end == text.data() + text.size() && ttl >= 0 && ttl < 1'000'000'000;
+  if (whole) return ttl;
+  call->Message(GoNumberError("Atoi", text), 400);
+  return std::nullopt;
+}
+
+void Set(Api& api, const CallPtr& call) {
+  auto body = call->Body(false);
+  if (!body) return;
+  const std::string ttl_text = call->Query("ttlSecond");
+  if (ttl_text.empty()) {
+    return api.cluster().ChangeConfig([&](Config& c) { return c.Update(*body); },
+                                      call->Then(kUpdated));
+  }
+  auto ttl = Ttl(call, ttl_text);
+  if (!ttl) return;
+  const int64_t until = *ttl == 0 ? 0 : api.cluster().NowMs() + *ttl * 1000;
+  absl::Status s = api.cluster().With(
+      [&](ClusterState& state) { return state.config.SetTemporary(*body, until); });
+  s.ok() ? call->Message("The ttl config is updated.") : call->Error(s);
+}
+
+void GetSection(Api& api, const CallPtr& call, const std::string& section) {
+  call->Reply(api.cluster().With([&](ClusterState& s) { return Json(s.config.Section(section)); }));
+}
+
+void SetSection(Api& api, const CallPtr& call, const std::string& section) {
+  auto body = call->Body();
+  if (!body) return;
+  api.cluster().ChangeConfig([&](Config& c) { return c.UpdateSection(section, *body); },
+                             [call](absl::Status s) {
+                               if (s.ok()) return call->Message(kUpdated);
+                               absl::IsInvalidArgument(s) ? call->InputError(Message(s))
+                                                          : call->Error(s);
+                             });
+}
+
+void SetVersion(Api& api, const CallPtr& call) {
+  auto body = call->Body();
+  if (!body) return;
+  if (!body->is_object()) return call->InputError("json: cannot unmarshal into map");
+  auto it = body->find("cluster-version");
+  if (it == body->end() || !it->is_string()) return call->Message("not set cluster-version", 400);
+  const std::string version = it->get<std::string>();
+  api.cluster().ChangeConfig(
+      [&](Config& c) -> absl::Status {
+        absl::Status s = c.SetClusterVersion(version);
+        return s.ok() ? s
+                      : FailedPrecondition("{} is not in dotted-tri format", version.substr(0, 64));
+      },
+      call->Then(kUpdated));
+}
+
+void SetLabelProperty(Api& api, const CallPtr& call) {
+  auto body = call->Body();
+  if (!body) return;
+  if (!body->is_object()) return call->InputError("json: cannot unmarshal into map");
+  std::map<std::string, std::string> fields;
+  for (const char* name : {"type", "action", "label-key", "label-value"}) {
+    auto it = body->find(name);
+    if (it == body->end()) continue;
+    if (!it->is_string()) return call->InputError("json: cannot unmarshal into string");
+    fields[name] = it->get<std::string>();
+  }
+  api.cluster().ChangeConfig(
+      [&](Config& c) {
+        return c.SetLabelProperty(fields["type"], fields["action"], fields["label-key"],
+                                  fields["label-value"]);
+      },
+      call->Then(kUpdated));
+}
+
+void ReplicationStatus(Api& api, const CallPtr& call) {
+  call->Reply(api.cluster().With([](ClusterState& s) -> Json {
+    return {{"mode", s.config.Section("replication-mode").at("replication-mode")},
+            {"dr-auto-sync",
+             {{"label_key", ""}, {"state", ""}, {"state_id", 0}, {"total_regions", 0}}}};
+  }));
+}
+
+}  // namespace
+
+void RegisterConfigRoutes(Api& api) {
+  const Served l = Served::kLeader;
+  api.Route("GET", "config", l, GetAll);
+  api.Route("POST", "config", l, Set);
+  api.Route("GET", "config/default", l, GetDefault);
+  const std::pair<const char*, const char*> sections[] = {{"schedule", "schedule"},
+                                                          {"replicate", "replication"},
+                                                          {"replication-mode", "replication-mode"}};
+  for (const auto& [path, section] : sections) {
+    const std::string name = section;
+    api.Route("GET", fmt::format("config/{}", path), l,
+              [name](Api& a, const CallPtr& c) { GetSection(a, c, name); });
+    api.Route("POST", fmt::format("config/{}", path), l,
+              [name](Api& a, const CallPtr& c) { SetSection(a, c, name); });
+  }
+  for (const std::string name : {"pd-server", "cluster-version", "label-property"}) {
+    api.Route("GET", "config/" + name, l,
+              [name](Api& a, const CallPtr& c) { GetSection(a, c, name); });
+  }
+  api.Route("POST", "config/cluster-version", l, SetVersion);
+  api.Route("POST", "config/label-property", l, SetLabelProperty);
+  api.Route("GET", "replication_mode/status", l, ReplicationStatus);
+}
+
+}  // namespace tikv::pd
