@@ -134,8 +134,8 @@ void RunSeeds(int voters, uint64_t first, uint64_t count) {
   EXPECT_GT(leaders, static_cast<int>(count) * 5) << "leaders hardly ever change";
 }
 
-TEST(Lease, NeverBesideANewerLeaderOfThree) { RunSeeds(3, 1, 12); }
-TEST(Lease, NeverBesideANewerLeaderOfFive) { RunSeeds(5, 50, 6); }
+TEST(Lease, NeverBesideANewerLeaderOfThree) { RunSeeds(3, 1, 10); }
+TEST(Lease, NeverBesideANewerLeaderOfFive) { RunSeeds(5, 50, 4); }
 
 TEST(Lease, NeedsACommittedEntryOfItsTermAndAQuorum) {
   Cluster c(3, 1);

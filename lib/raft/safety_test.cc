@@ -1,4 +1,5 @@
 // Random schedules against the ledger of what Raft promises; a seed replays a failure.
+#include <absl/algorithm/container.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -41,9 +42,9 @@ class Schedule {
       c_.Persist(id);
     } else if (what < 800) {
       Network();
-    } else if (what < 840) {
+    } else if (what < 860) {
       if (!c_.at(id).down) c_.Tick(id);
-    } else if (what < 985) {
+    } else if (what < 994) {
       const uint64_t leader = c_.leader();
       Client(leader != 0 && !dice_.OneIn(4) ? leader : id);
     } else {
@@ -152,8 +153,10 @@ class Schedule {
         for (auto& [other, unused] : c_.all()) replica.node->ReportSnapshot(other, false);
       }
     }
+    StopTheRemoved();
+    c_.TickAll(60);
     const uint64_t leader = c_.leader();
-    ASSERT_NE(leader, 0u) << "no leader after all faults ended";
+    ASSERT_NE(leader, 0u) << "no leader after all faults ended" << States();
     ASSERT_TRUE(c_.node(leader).Propose("last").ok());
     c_.TickAll(10);
     const eraftpb::ConfState conf = c_.at(leader).conf;
@@ -161,6 +164,33 @@ class Schedule {
       EXPECT_EQ(c_.at(id).applied_index, c_.at(leader).applied_index) << "voter " << id;
       EXPECT_EQ(c_.at(id).state, c_.at(leader).state) << "voter " << id;
     }
+  }
+
+  // Whoever was removed without hearing of it campaigns for ever; without pre-vote that disturbs.
+  void StopTheRemoved() {
+    const Replica* newest = &c_.at(1);
+    for (auto& [id, replica] : c_.all()) {
+      if (replica.applied_index > newest->applied_index) newest = &replica;
+    }
+    const eraftpb::ConfState conf = newest->conf;
+    for (auto& [id, replica] : c_.all()) {
+      const bool member = absl::c_linear_search(conf.voters(), id) ||
+                          absl::c_linear_search(conf.voters_outgoing(), id) ||
+                          absl::c_linear_search(conf.learners(), id);
+      if (!member) c_.Crash(id);
+    }
+  }
+
+  std::string States() {
+    std::string text;
+    for (auto& [id, replica] : c_.all()) {
+      if (replica.down) continue;
+      const Status s = replica.node->GetStatus();
+      text += "\n" + std::to_string(id) + ": " + std::string(RoleName(s.soft_state.role)) + " " +
+              s.hard_state.ShortDebugString() + " applied " + std::to_string(s.applied) + " last " +
+              std::to_string(s.last_index) + " " + s.conf_state.ShortDebugString();
+    }
+    return text;
   }
 
   Cluster c_;
@@ -178,7 +208,7 @@ void RunSeeds(int voters, uint64_t first, uint64_t count, std::function<void(Con
   for (uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Schedule schedule(seed, voters, adjust);
-    schedule.Run(6000);
+    schedule.Run(8000);
     committed += schedule.committed();
     answered += schedule.answered();
     if (::testing::Test::HasFatalFailure()) return;
@@ -195,9 +225,9 @@ void Small(Config* c) {
   c->max_inflight_messages = 3;
 }
 
-TEST(Safety, ThreeVoters) { RunSeeds(3, 1, 30, Small); }
+TEST(Safety, ThreeVoters) { RunSeeds(3, 1, 20, Small); }
 
-TEST(Safety, FiveVoters) { RunSeeds(5, 100, 20, Small); }
+TEST(Safety, FiveVoters) { RunSeeds(5, 100, 15, Small); }
 
 TEST(Safety, WritesBeforeItApplies) {
   RunSeeds(3, 200, 15, [](Config* c) {
