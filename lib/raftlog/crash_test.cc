@@ -188,6 +188,28 @@ TEST(CrashTest, EveryOperationIsASafePlaceToStop) {
   }
 }
 
+// The batch that begins a segment makes the one before it dead, and nobody asked for a sync.
+TEST(CrashTest, UnsyncedCompactionCannotTakeDurableEntries) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    sim::SimFileSystem fs(Random(seed, "fs"));
+    auto log = *Open(&fs, seed);
+    LogBatch batch;
+    batch.AppendEntry(1, 1, 1, std::string(3000, 'x'));
+    ASSERT_TRUE(log->Append(&batch, true).ok());
+    const std::string durable = Describe(*log);
+    batch.AppendEntry(1, 2, 1, std::string(3000, 'y'));
+    batch.CompactTo(1, 1, 1);
+    ASSERT_TRUE(log->Append(&batch, false).ok());
+    const std::string perhaps = Describe(*log);
+    log.reset();
+    fs.Crash();
+    auto again = Open(&fs, seed + 1);
+    ASSERT_TRUE(again.ok()) << again.status();
+    const std::string state = Describe(**again);
+    EXPECT_TRUE(state == durable || state == perhaps) << state;
+  }
+}
+
 // A crash during recovery, and another during the next one.
 TEST(CrashTest, RecoveryIsASafePlaceToStop) {
   const uint64_t seed = 3;
