@@ -50,6 +50,7 @@ class PinnedValue {
   alignas(16) std::byte storage_[128];
 };
 
+// How one Get reads.
 struct ReadOptions {
   bool fill_cache = true;
   // Answer from memory only: a read that would need the disk fails with Unavailable, so that an
@@ -57,6 +58,7 @@ struct ReadOptions {
   bool cache_only = false;
 };
 
+// The range of an iterator and how it reads; the iterator keeps its own copy.
 struct IteratorOptions {
   std::string lower;  // Included; "" = from the start.
   std::string upper;  // Excluded; "" = to the end.
@@ -99,6 +101,7 @@ class Reader {
 // The state at one moment; releasing the last reference frees it.  Must not outlive the engine.
 class Snapshot : public Reader {};
 
+// How durable a write is when it returns.  By default: safe from a kill, not from a power failure.
 struct WriteOptions {
   bool sync = false;         // fsync the write-ahead log before answering.
   bool disable_wal = false;  // Lost by a crash unless flushed.
@@ -132,6 +135,7 @@ class CompactionFilterFactory {
   virtual std::unique_ptr<CompactionFilter> NewFilter() = 0;  // nullptr: filter nothing.
 };
 
+// What a range holds, roughly.
 struct RangeEstimate {
   uint64_t bytes = 0;  // Of keys and values, as if not compressed.
   uint64_t keys = 0;

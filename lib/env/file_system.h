@@ -43,6 +43,7 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+// How to open a file; the named constructors cover the usual cases.
 struct OpenOptions {
   bool write = false;
   bool create = false;     // Create when missing (needs `write`).
@@ -59,6 +60,7 @@ struct OpenOptions {
   static OpenOptions Replace() { return {.write = true, .create = true, .truncate = true}; }
 };
 
+// Of the file system that holds a path, in bytes.
 struct DiskSpace {
   uint64_t capacity = 0;
   uint64_t available = 0;  // To an unprivileged process.

@@ -21,6 +21,7 @@ inline constexpr uint64_t kMaxRecordSize = 1 << 30;
 
 constexpr uint64_t AlignToSector(uint64_t n) { return (n + kSector - 1) / kSector * kSector; }
 
+// The first sector of a segment.
 struct SegmentHeader {
   uint64_t sequence = 0;
   uint64_t salt = 0;          // Random per life of the file: tells its records from stale ones.
@@ -31,6 +32,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header);
 // nullopt: not a header (wrong magic, version or checksum).
 std::optional<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 
+// What stands before a record's payload.
 struct RecordHeader {
   uint64_t checksum = 0;
   uint32_t magic = 0;

@@ -20,6 +20,7 @@ namespace tikv::raftlog {
 
 using GroupId = uint64_t;
 
+// Raft's term, vote and commit index of a group.
 struct HardState {
   uint64_t term = 0;
   uint64_t vote = 0;
@@ -56,6 +57,7 @@ class LogBatch {
   std::string record_;  // Room for the record header, then the items.
 };
 
+// Where the log is and how much disk and memory it may take.
 struct Options {
   std::string dir;                    // Created when missing.
   uint64_t segment_bytes = 64 << 20;  // Preallocated size of a segment file.
@@ -65,6 +67,7 @@ struct Options {
   uint32_t spare_segments = 2;  // Emptied files kept for reuse.
 };
 
+// For metrics and tests; counters count from Open.
 struct LogStats {
   uint64_t groups = 0;
   uint64_t entries = 0;

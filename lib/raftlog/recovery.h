@@ -15,6 +15,7 @@ namespace tikv::raftlog {
 // is for the next process on the same running machine.
 inline constexpr std::string_view kFailedMarker = "SYNC_FAILED";
 
+// The folder as found, ready to be appended to.
 struct Recovered {
   std::map<uint32_t, Segment> segments;  // Empty for a new log.
   std::vector<std::string> spare_paths;

@@ -16,6 +16,7 @@ std::optional<uint32_t> ParseSegmentName(std::string_view name);
 std::string SpareName(uint32_t sequence);  // Of an emptied file, by the number it last had.
 bool IsSpareName(std::string_view name);
 
+// An open segment file.
 struct Segment {
   uint32_t sequence = 0;
   std::string path;

@@ -15,10 +15,12 @@ struct VersionKey {
   std::string key;
   uint64_t sequence;
 };
+// The same without a copy, to look up with.
 struct VersionKeyView {
   std::string_view key;
   uint64_t sequence;
 };
+// Orders both kinds together.
 struct VersionLess {
   using is_transparent = void;
   template <class A, class B>

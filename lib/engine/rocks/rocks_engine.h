@@ -9,6 +9,7 @@
 
 namespace tikv::engine {
 
+// Of one column family; TiKV's [rocksdb.defaultcf] and its siblings.
 struct RocksCfOptions {
   uint64_t write_buffer_bytes = 32 << 20;
   int max_write_buffers = 5;
@@ -21,6 +22,7 @@ struct RocksCfOptions {
   bool disable_auto_compactions = false;
 };
 
+// Of the whole database.  The defaults suit a store on a small machine; nothing is reserved.
 struct RocksOptions {
   std::string dir;                            // Created when missing.
   uint64_t block_cache_bytes = 256ull << 20;  // A bound, not a reservation; shared by all families.

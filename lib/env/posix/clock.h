@@ -5,6 +5,7 @@
 
 namespace tikv {
 
+// Thread-safe; has no state.
 class PosixClock final : public Clock {
  public:
   MonotonicTime Now() override;

@@ -5,6 +5,7 @@
 
 namespace tikv {
 
+// Thread-safe; has no state.
 class PosixFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenOptions options) override;

@@ -133,10 +133,10 @@ TEST_F(ThreadExecutorTest, TakesTasksFromManyThreads) {
 }
 
 TEST(ThreadPoolTest, RunsBlockingTasksSideBySideAndBoundsItsQueue) {
-  ThreadPool pool({.name = "pool", .threads = 2, .max_queued = 1});
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   std::promise<void> first, second, third;
+  ThreadPool pool({.name = "pool", .threads = 2, .max_queued = 1});  // Last: joined first.
   pool.Post([&] {
     first.set_value();
     released.wait();
@@ -154,8 +154,8 @@ TEST(ThreadPoolTest, RunsBlockingTasksSideBySideAndBoundsItsQueue) {
 }
 
 TEST(ThreadPoolTest, StopDiscardsTheQueue) {
-  ThreadPool pool({.name = "pool", .threads = 1});
   std::promise<void> running, release;
+  ThreadPool pool({.name = "pool", .threads = 1});
   pool.Post([&] {
     running.set_value();
     release.get_future().wait();
