@@ -9,9 +9,19 @@
 #include "server/codec/keys.h"
 #include "server/raftstore/snapshot/chunks.h"
 #include "server/raftstore/store/background.h"
-#include "server/raftstore/store/bootstrap_region.h"
+#include "server/raftstore/store/initial_state.h"
 
 namespace tikv::server {
+namespace {
+
+absl::Status WriteFirstRegion(engine::KvEngine* engine, const metapb::Region& region) {
+  engine::WriteBatch batch;
+  Applier::SaveRegion(region, raft_serverpb::PeerState::Normal, &batch);
+  Applier::SaveApplyState(region.id(), kInitialApplyState, &batch);
+  return engine->Write(&batch);
+}
+
+}  // namespace
 
 TestStore::TestStore(TestCluster* cluster, StoreId id, std::string dir)
     : cluster_(cluster),
