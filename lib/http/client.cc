@@ -257,16 +257,16 @@ struct Client::Impl {
 
 Client::Client(ClientOptions options) : impl_(std::make_shared<Impl>()) {
   impl_->core->options = std::move(options);
-  LoadTls(impl_->core.get());
 }
 
 Client::~Client() {
+  if (!impl_->thread.joinable()) return;
   asio::post(impl_->core->io, [core = impl_->core] {
     core->closing = true;
     for (Exchange* e : std::vector<Exchange*>(core->live.begin(), core->live.end())) e->Cancel();
   });
   impl_->work.reset();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->thread.join();
 }
 
 void Client::FetchAsync(ClientRequest request, Callback<absl::StatusOr<Response>> done) {
@@ -279,7 +279,10 @@ void Client::FetchAsync(ClientRequest request, Callback<absl::StatusOr<Response>
     if (!url->tls) {
       std::make_shared<Fetcher<beast::tcp_stream>>(core, *url, std::move(request), std::move(done))
           ->Start();
-    } else if (!core->tls_status.ok()) {
+      return;
+    }
+    if (core->tls == nullptr && core->tls_status.ok()) LoadTls(core.get());  // Takes a while.
+    if (!core->tls_status.ok()) {
       std::move(done)(core->tls_status);
     } else {
       std::make_shared<Fetcher<asio::ssl::stream<beast::tcp_stream>>>(

@@ -131,6 +131,7 @@ class Call final : public Timer {
   bool headers_done = false;
   bool discard = false;          // Ignore further request bytes.
   bool half_closed = false;      // The client has said all.
+  bool peer_reset = false;       // The client sent RST_STREAM.
   bool half_close_told = false;  // ... and the handler knows.
   bool has_request = false;      // Unary: request is complete but for END_STREAM.
   bool dispatched = false;       // Unary: the handler has been called.

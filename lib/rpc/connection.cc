@@ -79,7 +79,6 @@ bool Connection::ReadOnce() {
   stats_.bytes_in.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
   std::string_view bytes(buffer.data(), static_cast<size_t>(n));
   if (state_ == State::kSniffing) return Sniff(bytes);
-  frames_.Advance(bytes);
   return Receive(bytes);
 }
 
@@ -124,8 +123,9 @@ bool Connection::Sniff(std::string_view bytes) {
   }
   std::string first = std::move(sniffed_);
   sniffed_ = {};
-  frames_.Advance(std::string_view(first).substr(kPreface.size()));
-  return Receive(first);
+  std::string_view rest(first);
+  Feed(rest.substr(0, kPreface.size()));
+  return Receive(rest.substr(kPreface.size()));
 }
 
 void Connection::HandOver(std::string bytes, bool tls) {
@@ -142,11 +142,39 @@ void Connection::HandOver(std::string bytes, bool tls) {
   server_->http_handler(std::move(given));
 }
 
-bool Connection::Receive(std::string_view bytes) {
+bool Connection::Feed(std::string_view bytes) {
   ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()),
                                        bytes.size());
+  return n >= 0 && !terminating_;
+}
+
+// Feeds nghttp2 what was read.  It passes over DATA on closed streams without telling us, so input
+// is cut after the headers of such frames: with everything before them applied, their stream's fate
+// is known.
+bool Connection::FeedFrames(std::string_view bytes) {
+  bool had_reset = false;
+  while (!bytes.empty()) {
+    int32_t suspect = 0;
+    size_t n = frames_.Advance(bytes, [&](const FrameTracker::Header& header) {
+      had_reset = had_reset || header.type == NGHTTP2_RST_STREAM;
+      if (header.type != NGHTTP2_DATA) return false;
+      const bool fine =
+          header.stream_id > closed_streams_.last_opened() || IsOpen(header.stream_id);
+      if (fine && !had_reset) return false;
+      suspect = header.stream_id;
+      return true;
+    });
+    if (!Feed(bytes.substr(0, n))) return false;
+    bytes.remove_prefix(n);
+    if (suspect != 0 && !IsOpen(suspect) && CheckClosedStream(suspect) != 0) return false;
+  }
+  return true;
+}
+
+bool Connection::Receive(std::string_view bytes) {
+  const bool good = FeedFrames(bytes);
   StashRequests();
-  if (n < 0 || terminating_) {
+  if (!good) {
     if (!terminating_) stats_.protocol_errors.fetch_add(1, std::memory_order_relaxed);
     Flush();  // A GOAWAY may say why.
     Close(CloseReason::kProtocol);

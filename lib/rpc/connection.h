@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/rpc/call.h"
+#include "lib/rpc/closed_streams.h"
 #include "lib/rpc/frame_tracker.h"
 #include "lib/rpc/loop.h"
 #include "lib/rpc/token_bucket.h"
@@ -65,6 +66,8 @@ class Connection final : public EventSource, public Timer {
   bool ReadOnce();
   bool OpenSession();
   bool Receive(std::string_view bytes);
+  bool Feed(std::string_view bytes);
+  bool FeedFrames(std::string_view bytes);
   bool Write(std::string_view bytes);
   bool WriteLeftover();
   void UpdateInterest();
@@ -76,6 +79,8 @@ class Connection final : public EventSource, public Timer {
   // session.cc
   static nghttp2_data_provider DataProviderOf(Call& call);
   int Terminate(uint32_t error_code, ServerStats::Counter& counter);
+  int CheckClosedStream(int32_t stream_id);
+  bool IsOpen(int32_t stream_id) const;
   void OnBeginHeaders(int32_t stream_id);
   int OnHeader(Call& call, std::string_view name, std::string_view value);
   int OnFrame(const nghttp2_frame& frame);
@@ -114,7 +119,7 @@ class Connection final : public EventSource, public Timer {
   void EndCall(Call& call, std::unique_ptr<CallEnd> end);
   void EndWith(Call& call, absl::Status status);
   void HandleCompletion(Call& call, Completion completion);
-  void AnswerHttp(Call& call, int status, std::string_view text);
+  void AnswerHttp(Call& call);
   void SubmitHeaders(Call& call);
   void SubmitTrailersOnly(Call& call);
   void SubmitTrailers(Call& call);
@@ -162,6 +167,7 @@ class Connection final : public EventSource, public Timer {
   TokenBucket resets_;
   TokenBucket controls_;
   size_t continuations_ = 0;
+  ClosedStreams closed_streams_;
 
   int64_t created_ns_;
   int64_t last_read_ns_;

@@ -57,10 +57,8 @@ void Connection::OnData(Call& call, std::string_view bytes) {
 
 void Connection::OnEndStream(Call& call) {
   call.half_closed = true;
-  if (call.discard || call.ended) {
-    // Our answer may have been waiting for nothing but this.
-    return;
-  }
+  if (call.http_error != 0 && !call.ended) return AnswerHttp(call);
+  if (call.discard || call.ended) return;
   if (call.handler != nullptr) {
     if (call.backlog.empty()) TellHalfClose(call);
     return;

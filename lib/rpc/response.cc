@@ -162,12 +162,13 @@ void Connection::OnDeadline(Call& call) {
   }
 }
 
-void Connection::AnswerHttp(Call& call, int status, std::string_view text) {
+void Connection::AnswerHttp(Call& call) {
   stats_.bad_request.fetch_add(1, std::memory_order_relaxed);
-  call.discard = true;
+  const std::string_view text = call.http_error == 405
+                                    ? "method not allowed: gRPC uses POST\n"
+                                    : "unsupported media type: this port speaks gRPC\n";
   call.raw_body = true;
   call.answered = true;
-  call.http_error = static_cast<uint16_t>(status);
   call.pending.fetch_add(text.size(), std::memory_order_relaxed);
   AddMessage(call, std::string(text), false);
   EndCall(call, nullptr);

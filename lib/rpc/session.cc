@@ -151,6 +151,25 @@ int Connection::OnBeginFrame(const nghttp2_frame_hd& header) {
     return Terminate(NGHTTP2_ENHANCE_YOUR_CALM, stats_.continuation_limit);
   }
   continuations_ = 0;
+  if (header.type != NGHTTP2_HEADERS || IsOpen(header.stream_id)) return 0;
+  return CheckClosedStream(header.stream_id);
+}
+
+bool Connection::IsOpen(int32_t stream_id) const {
+  return SessionCallbacks::Find(session_, stream_id) != nullptr;
+}
+
+// What a frame of work on a stream that is not open means.
+int Connection::CheckClosedStream(int32_t stream_id) {
+  switch (closed_streams_.Find(stream_id)) {
+    case ClosedStreams::Fate::kClosedByPeer:
+      return Terminate(NGHTTP2_STREAM_CLOSED, stats_.protocol_errors);
+    case ClosedStreams::Fate::kNeverOpened:
+      return Terminate(NGHTTP2_PROTOCOL_ERROR, stats_.protocol_errors);
+    case ClosedStreams::Fate::kClosedByUs:
+    case ClosedStreams::Fate::kOpenOrForgotten:
+      return 0;
+  }
   return 0;
 }
 
@@ -158,6 +177,7 @@ void Connection::OnBeginHeaders(int32_t stream_id) {
   auto* call = new Call(server_, loop_->mailbox(), loop_, this, stream_id);
   call->peer = peer_;
   Link(call);
+  closed_streams_.OnOpened(stream_id);
   nghttp2_session_set_stream_user_data(session_, stream_id, call);
 }
 
@@ -223,6 +243,11 @@ int Connection::OnFrame(const nghttp2_frame& frame) {
       }
       return 0;
     case NGHTTP2_RST_STREAM:
+      if (call != nullptr) {
+        call->peer_reset = true;
+      } else {
+        closed_streams_.OnPeerReset(frame.hd.stream_id);
+      }
       return ChargeReset();
     case NGHTTP2_PING:
     case NGHTTP2_SETTINGS:
@@ -262,9 +287,13 @@ void Connection::OnHeadersDone(Call& call, bool end_stream) {
     return RefuseRequest(call, ResourceExhausted("request headers are larger than {} bytes",
                                                  limits_.max_header_list_bytes));
   }
-  if (!call.is_post) return AnswerHttp(call, 405, "method not allowed: gRPC uses POST\n");
-  if (!call.is_grpc) {
-    return AnswerHttp(call, 415, "unsupported media type: this port speaks gRPC\n");
+  if (!call.is_post || !call.is_grpc) {
+    // Not for us.  Answered when the request is complete, as its client expects.
+    call.http_error = call.is_post ? 415 : 405;
+    call.discard = true;
+    call.stall_since_ns = loop_->now_ns();
+    if (end_stream) AnswerHttp(call);
+    return;
   }
   if (!call.refused.ok()) return RefuseRequest(call, std::move(call.refused));
   StartCall(call);
@@ -272,6 +301,7 @@ void Connection::OnHeadersDone(Call& call, bool end_stream) {
 
 void Connection::OnStreamClosed(Call& call, uint32_t error_code) {
   if (session_ != nullptr) nghttp2_session_set_stream_user_data(session_, call.stream_id, nullptr);
+  closed_streams_.OnClosed(call.stream_id, call.half_closed || call.peer_reset);
   loop_->timers().Cancel(&call);
   ReleaseGrant(call);
   Discharge(call);
