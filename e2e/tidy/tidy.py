@@ -47,7 +47,8 @@ ADAPTERS = {
 
 # What only the edges may do; a pure core that did it could not be simulated.
 EDGES = ("lib/env/posix", "lib/rpc", "lib/http", "lib/log", "lib/metrics", "lib/engine/rocks", "e2e",
-         "client/ctl", "server/node", "pd/node", "server/service/status")
+         "client/ctl", "lib/raft/scripts", "server/node", "pd/node",
+         "server/service/status")
 BANNED = [
     (r"std::(this_thread::)?sleep_|\busleep\(|\bnanosleep\(", "wait for the event, not for time"),
     (r"std::(jthread|thread|async)\b(?!::id)", "take an Executor (lib/env)"),
