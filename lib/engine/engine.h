@@ -37,7 +37,8 @@ class PinnedValue {
   // For engines: puts a Holder in place (no allocation); set_view when its bytes are known.
   template <class Holder>
   Holder* Emplace() {
-    static_assert(sizeof(Holder) <= sizeof(storage_) && alignof(Holder) <= 16);
+    static_assert(sizeof(Holder) <= kRoom);
+    static_assert(alignof(Holder) <= 16);
     Reset();
     destroy_ = [](void* p) { static_cast<Holder*>(p)->~Holder(); };
     return new (storage_) Holder();
@@ -45,9 +46,11 @@ class PinnedValue {
   void set_view(std::string_view v) { view_ = v; }
 
  private:
+  static constexpr size_t kRoom = 128;
+
   std::string_view view_;
   void (*destroy_)(void*) = nullptr;
-  alignas(16) std::byte storage_[128];
+  alignas(16) std::byte storage_[kRoom];
 };
 
 // How one Get reads.

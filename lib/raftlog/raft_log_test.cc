@@ -27,9 +27,8 @@ class RaftLogTest : public ::testing::Test {
 
   absl::Status TryOpen() {
     log_.reset();
-    auto log = RaftLog::Open(&fs_, options_, Random(++opened_));
-    if (log.ok()) log_ = *std::move(log);
-    return log.status();
+    ASSIGN_OR_RETURN(log_, RaftLog::Open(&fs_, options_, Random(++opened_)));
+    return absl::OkStatus();
   }
   void Reopen() {
     const absl::Status s = TryOpen();

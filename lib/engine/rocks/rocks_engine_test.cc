@@ -25,9 +25,8 @@ class RocksEngineTest : public ::testing::Test {
   }
   absl::Status Open() {
     db_.reset();
-    auto db = OpenRocksEngine(options_);
-    if (db.ok()) db_ = *std::move(db);
-    return db.status();
+    ASSIGN_OR_RETURN(db_, OpenRocksEngine(options_));
+    return absl::OkStatus();
   }
   void Put(std::string_view key, std::string_view value) {
     WriteBatch batch;
