@@ -183,8 +183,7 @@ void Binder::OnField(std::string_view name, FieldRef field, const FieldOptions& 
     Fail(name, *literal, "cannot be changed while the program runs");
     return;
   }
-  const Why why =
-      std::visit([&](auto* to) { return Store(*literal, to, options); }, std::move(field));
+  const Why why = std::visit([&](auto* to) { return Store(*literal, to, options); }, field);
   if (!why.empty()) Fail(name, *literal, why);
 }
 

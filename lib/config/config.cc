@@ -20,7 +20,7 @@ absl::Status Insert(std::string_view key, Literal literal, Table* table) {
       table->emplace_back(head, std::move(literal));
       return absl::OkStatus();
     }
-    if (present == nullptr) present = &table->emplace_back(head, Literal{Table{}}).second;
+    if (present == nullptr) present = &table->emplace_back(head, Literal{Table{}}).literal;
     table = std::get_if<Table>(&present->value);
     if (table == nullptr) return InvalidArgument("{} is given twice", head);
     rest.remove_prefix(dot + 1);

@@ -14,13 +14,21 @@
 namespace tikv::config {
 
 struct Literal;
+struct Member;
 using List = std::vector<Literal>;
-using Table = std::vector<std::pair<std::string, Literal>>;  // In the order of declaration.
+using Table = std::vector<Member>;  // In the order of declaration.
 
 // One value with the line it stood on.
 struct Literal {
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Table> value;
   int line = 0;  // 0: unknown.
+};
+
+// A named value of a table.
+struct Member {
+  Member(std::string_view n, Literal l) : name(n), literal(std::move(l)) {}
+  std::string name;
+  Literal literal;
 };
 
 // The member called `name`, null when there is none.

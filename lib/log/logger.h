@@ -43,8 +43,9 @@ class Logger {
 
  private:
   struct Core {
-    std::shared_ptr<Output> output;
-    Clock* clock;
+    Core(std::shared_ptr<Output> o, Clock* c, Level l) : output(std::move(o)), clock(c), level(l) {}
+    const std::shared_ptr<Output> output;
+    Clock* const clock;
     std::atomic<Level> level;
   };
 
