@@ -1,6 +1,7 @@
 #include "server/node/node.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/status.h"
+#include "lib/metrics/process.h"
 #include "server/node/node_impl.h"
 
 namespace tikv::server {
@@ -37,6 +39,7 @@ Node::Impl::Impl(CommandLine command, int argc, char** argv)
 
 absl::Status Node::Impl::Start(std::function<bool()> interrupted) {
   RETURN_IF_ERROR(StartLog());
+  StartMetrics();
   RETURN_IF_ERROR(OpenFolder());
   RETURN_IF_ERROR(ConnectPd(interrupted));
   RETURN_IF_ERROR(Identify());
@@ -47,6 +50,22 @@ absl::Status Node::Impl::Start(std::function<bool()> interrupted) {
   LOG_INFO(log_, "TiKV is ready to serve", {"store", identity_.store},
            {"cluster", identity_.cluster}, {"addr", config_.server.addr});
   return absl::OkStatus();
+}
+
+void Node::Impl::StartMetrics() {
+  metrics::AddProcessMetrics(&metrics_);
+  metrics::AddThreadMetrics(&metrics_);
+  metrics_.AddGaugeFamily("tikv_server_info", "This program.", {"version", "hash"})
+      .With({ReportedVersion(), "none"})
+      .Set(1);
+  metrics_.AddGaugeFamily("tikv_raftstore_slow_score", "1 (well) to 100.", {"type"})
+      .With({"raftstore"})
+      .Set(1);
+  metrics_.AddGauge("tikv_server_cpu_cores_quota", "Cores.")
+      .Set(static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN)));
+  // The scheduler of transactions has nothing to do here; dashboards and an alert look at these.
+  metrics_.AddGauge("tikv_scheduler_contex_total", "Commands under way in the scheduler.");
+  metrics_.AddGauge("tikv_scheduler_writing_bytes", "Bytes being written by the scheduler.");
 }
 
 absl::Status Node::Impl::StartLog() {

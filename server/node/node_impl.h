@@ -59,6 +59,7 @@ class Node::Impl {
   absl::Status StartRegions();
   absl::Status Serve();
 
+  void StartMetrics();
   void InstallTtlFilter();
   void RegisterGrpc();
   void RegisterStatus();

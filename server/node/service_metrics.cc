@@ -6,6 +6,32 @@ namespace tikv::server {
 
 using metrics::ExponentialBounds;
 
+namespace {
+
+// What the original calls the request that a command makes to the regions; "" = none.
+std::string_view EngineRequest(Method method) {
+  switch (method) {
+    case Method::kRawGet:
+    case Method::kRawBatchGet:
+    case Method::kRawScan:
+    case Method::kRawBatchScan:
+    case Method::kRawGetKeyTtl:
+    case Method::kRawChecksum:
+      return "snapshot";
+    case Method::kRawPut:
+    case Method::kRawBatchPut:
+    case Method::kRawDelete:
+    case Method::kRawBatchDelete:
+    case Method::kRawDeleteRange:
+    case Method::kRawCompareAndSwap:
+      return "write";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
 ServiceMetrics::ServiceMetrics(metrics::Registry* registry)
     : batch_requests_(&registry->AddHistogram("tikv_server_grpc_req_batch_size",
                                               "Commands per received batch.",
@@ -22,15 +48,35 @@ ServiceMetrics::ServiceMetrics(metrics::Registry* registry)
       registry->AddCounterFamily("tikv_storage_command_total", "Served commands.", {"type"});
   for (size_t i = 0; i < kMethodCount; ++i) {
     const std::string_view label = MethodLabel(static_cast<Method>(i));
-    methods_[i] = {&durations.With({label, "medium"}), &failures.With({label}),
-                   &commands.With({label})};
+    methods_[i].duration = &durations.With({label, "medium"});
+    methods_[i].failed = &failures.With({label});
+    methods_[i].commands = &commands.With({label});
+  }
+  AddEngineRequests(registry);
+}
+
+void ServiceMetrics::AddEngineRequests(metrics::Registry* registry) {
+  auto& requests = registry->AddCounterFamily("tikv_storage_engine_async_request_total",
+                                              "Reads and writes of regions.", {"type", "status"});
+  auto& durations = registry->AddHistogramFamily(
+      "tikv_storage_engine_async_request_duration_seconds", "Time of reads and writes of regions.",
+      {"type"}, ExponentialBounds(0.00001, 2, 22));
+  for (size_t i = 0; i < kMethodCount; ++i) {
+    const std::string_view kind = EngineRequest(static_cast<Method>(i));
+    if (kind.empty()) continue;
+    methods_[i].engine_requests = &requests.With({kind, "all"});
+    methods_[i].engine_duration = &durations.With({kind});
   }
 }
 
 void ServiceMetrics::OnCall(Method method, Duration took) {
   Handles& handles = methods_[static_cast<size_t>(method)];
-  handles.duration->Observe(std::chrono::duration<double>(took).count());
+  const double seconds = std::chrono::duration<double>(took).count();
+  handles.duration->Observe(seconds);
   handles.commands->Add();
+  if (handles.engine_requests == nullptr) return;
+  handles.engine_requests->Add();
+  handles.engine_duration->Observe(seconds);
 }
 
 void ServiceMetrics::OnFailed(Method method) {

@@ -24,7 +24,12 @@ class ServiceMetrics : public CallObserver {
     metrics::Histogram* duration = nullptr;  // tikv_grpc_msg_duration_seconds
     metrics::Counter* failed = nullptr;      // tikv_grpc_msg_fail_total
     metrics::Counter* commands = nullptr;    // tikv_storage_command_total
+    // Of the requests behind the command, by kind (read or write); null where there is none.
+    metrics::Histogram* engine_duration = nullptr;
+    metrics::Counter* engine_requests = nullptr;
   };
+
+  void AddEngineRequests(metrics::Registry* registry);
 
   std::array<Handles, kMethodCount> methods_;
   metrics::Histogram* batch_requests_;
