@@ -71,13 +71,13 @@ RegionError Peer::EpochNotMatch(uint64_t known_version) const {
       context_.neighbours->Around(region(), known_version));
 }
 
-void Peer::Step(const metapb::Peer& from, const eraftpb::Message& message) {
+void Peer::Step(const metapb::Peer& from, eraftpb::Message message) {
   if (!FindPeerById(region(), from.id())) {
     if (known_peers_.size() > 16) known_peers_.clear();
     known_peers_[from.id()] = from;
   }
   // Messages that do not fit (a peer that is not ours, a stale answer) are as good as lost.
-  node_->Step(message).IgnoreError();
+  node_->Step(std::move(message)).IgnoreError();
 }
 
 void Peer::Tick(MonotonicTime now) {

@@ -80,7 +80,7 @@ class Peer {
   metapb::Peer Self() const;
 
   // ---- inputs ----
-  void Step(const metapb::Peer& from, const eraftpb::Message& message);
+  void Step(const metapb::Peer& from, eraftpb::Message message);
   void Tick(MonotonicTime now);
   void Write(const RequestHeader& header, WriteCommand command, Callback<WriteResult> done);
   void Read(const RequestHeader& header, MonotonicTime now, Callback<ReadResult> done);

@@ -11,8 +11,9 @@ using eraftpb::ConfChangeType;
 
 // Puts enough that the log before it is cut, so that newcomers need a snapshot.
 void FillAndCutLog(TestCluster& c) {
-  for (int i = 0; i < 120; ++i) ASSERT_EQ(c.Put(fmt::format("fill{:03}", i), "v"), "");
-  c.Tick(100);
+  c.config.log_gc_threshold = 10;
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(c.Put(fmt::format("fill{:03}", i), "v"), "");
+  c.Tick(70);
 }
 
 TEST(Membership, ANewcomerCatchesUpAndVotes) {
@@ -31,7 +32,7 @@ TEST(Membership, ANewcomerGetsASnapshot) {
   TestCluster c(2, 1);
   FillAndCutLog(c);
   EXPECT_EQ(c.Change(ConfChangeType::AddLearnerNode, 2), "");
-  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "fill119") == "v"; }));
+  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "fill029") == "v"; }));
   EXPECT_EQ(c.Put("k", "v"), "");
   ASSERT_TRUE(c.Until([&] { return c.Stored(2, "k") == "v"; }));
   c.at(2).Stop();
@@ -46,7 +47,7 @@ TEST(Membership, ALaggingReplicaIsReplacedBySnapshotWithoutItsOldData) {
   EXPECT_EQ(c.Put("old", "1"), "");
   c.Tick(3);
   c.Isolate(slow);
-  c.config.log_gc_count_limit = 50;
+  c.config.log_gc_count_limit = 15;
   WriteCommand command;
   command.Delete(engine::Cf::kDefault, "old");
   const uint64_t leader = c.Leader();
@@ -55,7 +56,7 @@ TEST(Membership, ALaggingReplicaIsReplacedBySnapshotWithoutItsOldData) {
   FillAndCutLog(c);
   EXPECT_EQ(c.Stored(slow, "old"), "1");
   c.Heal();
-  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "fill119") == "v"; }));
+  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "fill029") == "v"; }));
   EXPECT_EQ(c.Stored(slow, "old"), "-");
 }
 
@@ -72,7 +73,7 @@ TEST(Membership, ACrashWhileASnapshotIsInstalledStartsOver) {
   c.at(2).hold_background = false;
   c.at(2).Start();
   EXPECT_EQ(c.at(2).store().region_count(), 0u);
-  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "fill119") == "v"; }));
+  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "fill029") == "v"; }));
   EXPECT_EQ(c.Put("k", "v"), "");
   ASSERT_TRUE(c.Until([&] { return c.Stored(2, "k") == "v"; }));
 }
@@ -150,13 +151,13 @@ TEST(Split, AFollowerThatMissedTheSplitGetsSnapshotsOfBoth) {
   c.Tick(5);
   const uint64_t slow = c.Leader() % 3 + 1;
   c.Isolate(slow);
-  c.config.log_gc_count_limit = 50;
+  c.config.log_gc_count_limit = 15;
   const auto regions = c.Split({"c"});
   ASSERT_EQ(regions.size(), 2u);
   FillAndCutLog(c);
   EXPECT_EQ(c.Put("a", "1", regions[0].id()), "");
   c.Heal();
-  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "fill119") == "v"; }));
+  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "fill029") == "v"; }));
   ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "a") == "1"; }));
   EXPECT_EQ(c.Stored(slow, "b"), "1");
   EXPECT_EQ(c.at(slow).store().region_count(), 2u);

@@ -95,7 +95,7 @@ class Store : public RegionNeighbours {
   // store_round.cc
   void MarkDirty(Peer* peer);
   void Work(MonotonicTime now);
-  bool TakeReadies(std::vector<RoundWork>* work);
+  bool TakeReadies(std::vector<RoundWork>* work, MonotonicTime now);
   bool WriteLog(std::vector<RoundWork>* work);
   bool ApplyAll(std::vector<RoundWork>* work, MonotonicTime now);
   void SendAll(Peer* peer, std::vector<eraftpb::Message> messages);
@@ -135,7 +135,6 @@ class Store : public RegionNeighbours {
 
   // store_ticks.cc
   bool Due(MonotonicTime now, MonotonicTime* last, Duration interval);
-  void Heartbeats(MonotonicTime now);
   void Heartbeat(Peer* peer, MonotonicTime now);
   void CompactLogs();
   void TruncateLogs();

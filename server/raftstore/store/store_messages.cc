@@ -46,7 +46,7 @@ void Store::OnMessage(raft_serverpb::RaftMessage message, std::shared_ptr<Snapsh
     if (files == nullptr || !AcceptSnapshot(peer, message)) return;
     received_[message.region_id()] = std::move(files);
   }
-  peer->Step(message.from_peer(), message.message());
+  peer->Step(message.from_peer(), std::move(*message.mutable_message()));
   if (peer->node().leader() != 0) peer->stats.leader_seen = now;
   if (peer->IsLeader()) peer->last_active[message.from_peer().id()] = now;
   MarkDirty(peer);

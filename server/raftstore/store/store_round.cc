@@ -21,17 +21,16 @@ void Store::Work(MonotonicTime now) {
   while (!dirty_.empty() && !failed_) {
     std::vector<RoundWork> work;
     for (Peer* peer : dirty_) peer->Flush(now);
-    if (!TakeReadies(&work)) break;
+    if (!TakeReadies(&work, now)) break;
     if (!WriteLog(&work)) return;
     if (!ApplyAll(&work, now)) return;
   }
   received_.clear();  // Snapshots that the core did not want.
   graveyard_.clear();
-  Heartbeats(now);
 }
 
 // Leaves in dirty_ only those that have something to do; false when none has.
-bool Store::TakeReadies(std::vector<RoundWork>* work) {
+bool Store::TakeReadies(std::vector<RoundWork>* work, MonotonicTime now) {
   std::vector<Peer*> dirty = std::move(dirty_);
   dirty_.clear();
   for (Peer* peer : dirty) peer->stats.dirty = false;
@@ -39,6 +38,7 @@ bool Store::TakeReadies(std::vector<RoundWork>* work) {
     TakeWantedSnapshot(peer);
     if (!peer->HasReady()) {
       peer->RefreshLease();
+      if (peer->stats.heartbeat_due) Heartbeat(peer, now);
       continue;
     }
     raft::Ready ready = peer->TakeReady();

@@ -40,13 +40,6 @@ void Store::Tick(MonotonicTime now) {
   }
 }
 
-void Store::Heartbeats(MonotonicTime now) {
-  if (failed_) return;
-  for (auto& [id, peer] : peers_) {
-    if (peer->stats.heartbeat_due) Heartbeat(peer.get(), now);
-  }
-}
-
 void Store::Heartbeat(Peer* peer, MonotonicTime now) {
   if (!peer->IsLeader()) {
     peer->stats.heartbeat_due = false;
