@@ -159,6 +159,11 @@ void StartRecovery(Api& api, const CallPtr& call) {
 }
 void AbortRecovery(Api&, const CallPtr& call) { call->Message("no ongoing unsafe recovery", 400); }
 
+// Profiles of the original's runtime, which this server does not have.
+void Profile(Api&, const CallPtr& call) {
+  call->Plain(fmt::format("{}: no such profile in this server\n", call->Param("name")), 200);
+}
+
 void Middleware(Api&, const CallPtr& call) {
   call->Reply({{"audit", {{"enable-audit", "false"}}},
                {"rate-limit", {{"enable-rate-limit", "false"}, {"limiter-config", Json::object()}}},
@@ -189,6 +194,7 @@ void RegisterAdminRoutes(Api& api) {
   api.Route("GET", "admin/unsafe/remove-failed-stores/show", c, ShowRecovery);
   api.Route("POST", "admin/unsafe/remove-failed-stores", c, StartRecovery);
   api.Route("POST", "admin/unsafe/remove-failed-stores/abort", c, AbortRecovery);
+  api.Route("GET", "debug/pprof/{name}", Served::kHere, Profile);
   api.Route("GET", "service-middleware/config", l, Middleware);
   api.Route("POST", "service-middleware/config", l, RefuseMiddleware);
   api.Route("POST", "service-middleware/config/rate-limit", l, RefuseMiddleware);

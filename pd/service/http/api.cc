@@ -25,7 +25,22 @@ http::Headers BrowserHeaders(std::string content_type) {
 
 }  // namespace
 
-std::string Dump(const Json& json, bool indent) {
+namespace {
+
+// Go prints a float that is whole without a fraction.
+void WholeNumbers(Json* json) {
+  if (json->is_structured()) {
+    for (Json& item : *json) WholeNumbers(&item);
+  } else if (json->is_number_float()) {
+    const double d = json->get<double>();
+    if (std::abs(d) < 9e15 && d == std::floor(d)) *json = static_cast<int64_t>(d);
+  }
+}
+
+}  // namespace
+
+std::string Dump(Json json, bool indent) {
+  WholeNumbers(&json);
   return json.dump(indent ? 2 : -1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -37,10 +52,12 @@ void HttpCall::Raw(int status, std::string content_type, std::string body) {
   responder_.Send(std::move(r));
 }
 
-void HttpCall::Reply(const Json& json, int status) { Raw(status, kJsonType, Dump(json) + "\n"); }
+void HttpCall::Reply(Json json, int status) {
+  Raw(status, kJsonType, Dump(std::move(json)) + "\n");
+}
 
-void HttpCall::ReplyCompact(const Json& json) {
-  Raw(200, "application/octet-stream", Dump(json, false));
+void HttpCall::ReplyCompact(Json json) {
+  Raw(200, "application/octet-stream", Dump(std::move(json), false));
 }
 
 void HttpCall::Plain(std::string body, int status) {

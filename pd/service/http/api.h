@@ -21,7 +21,7 @@ namespace tikv::pd {
 using Json = nlohmann::ordered_json;
 
 // Indented as the original does; bytes that are no UTF-8 are replaced.
-std::string Dump(const Json& json, bool indent = true);
+std::string Dump(Json json, bool indent = true);
 
 // One request on its way through the API.  Answered once, from any thread.
 class HttpCall {
@@ -36,11 +36,11 @@ class HttpCall {
     return std::string(request_.Query(name).value_or(""));
   }
 
-  void Reply(const Json& json, int status = 200);
+  void Reply(Json json, int status = 200);
   // The body is a JSON string: how the original tells success and most errors.
   void Message(std::string_view text, int status = 200) { Reply(Json(text), status); }
   // Region lists: no indentation, and the content type that the original has there.
-  void ReplyCompact(const Json& json);
+  void ReplyCompact(Json json);
   void Plain(std::string body, int status);
   // 400 {"code":"input","msg":...}: how typed readers refuse a body.
   void InputError(std::string_view text);

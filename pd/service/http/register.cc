@@ -38,6 +38,14 @@ std::unique_ptr<HttpServices> RegisterHttpRoutes(const HttpContext& context, htt
   router->HandleRest([](http::Request, http::Responder responder) {
     responder.Send(http::Response::Text(404, "404 page not found\n"));
   });
+  // The router does not mind a slash at the end; the original does.
+  router->Intercept([](http::Request& request, std::unique_ptr<http::Responder>& responder) {
+    const std::string_view path =
+        std::string_view(request.target).substr(0, request.target.find('?'));
+    if (!path.starts_with("/pd/api/") || !path.ends_with('/')) return false;
+    responder->Send(http::Response::Text(404, "404 page not found\n"));
+    return true;
+  });
   return std::make_unique<Services>(context, router);
 }
 
