@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "lib/config/literal.h"
 #include "lib/env/clock.h"
 #include "lib/env/executor.h"
 #include "pd/cluster/cluster.h"
@@ -26,8 +27,13 @@ double Fraction(std::string_view text) {
 
 uint64_t Big64(const std::string& bytes) { return bytes.size() == 8 ? GetBig64(bytes) : 0; }
 
-// The schedule, replication and pd-server sections of the configuration file count until they
-// are first changed at run time.
+// The sections of the configuration file that can change at run time count until they are first
+// changed then; what does not fit was warned about when the file was read.
+void LoadFile(const std::string& toml, Config* config) {
+  auto table = config::ParseToml(toml, "configuration file");
+  if (table.ok()) config->Load(config::WriteJson(*table)).IgnoreError();
+}
+
 std::string After(const std::string& key, const std::string& prefix) {
   return key.substr(prefix.size());
 }
@@ -129,6 +135,7 @@ absl::Status Cluster::LoadState(ClusterState* state) {
           {json.value("safe_point", uint64_t{0}), json.value("expired_at", int64_t{0})});
     }
   }
+  LoadFile(host_.config_text, &state->config);
   if (!config.empty()) RETURN_IF_ERROR(state->config.Load(config));
   LoadSchedulers(state, schedulers);
   if (cache_ != nullptr) RETURN_IF_ERROR(cache_->Load(&state->regions));

@@ -42,6 +42,7 @@ bool IsDuration(std::string_view item, const Json& v) {
 // A float where an unsigned integer is wanted is a wrong type, unless it is whole.
 std::optional<uint64_t> Unsigned(const Json& v) {
   if (v.is_number_unsigned()) return v.get<uint64_t>();
+  if (v.is_number_integer() && v.get<int64_t>() >= 0) return v.get<uint64_t>();
   return std::nullopt;
 }
 
