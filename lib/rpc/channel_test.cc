@@ -1,5 +1,8 @@
 // Our channel against our server: gRPC C core as the client stack.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -150,6 +153,103 @@ TEST_F(ChannelTest, BidirectionalStream) {
   EXPECT_EQ(log.WaitForMessages(1001)[1000].size(), 6'000'000u);
   stream->HalfClose();
   EXPECT_EQ(log.WaitClosed(), absl::OkStatus());
+}
+
+// A handler that pauses at once and resumes when told.
+class PauseTest : public ChannelTest {
+ protected:
+  void RegisterMore() override {
+    server_->RegisterStream("/t.T/Paused", [this](ServerStream stream, const CallContext&) {
+      stream.Pause();
+      auto handler = std::make_unique<FunctionHandler>();
+      handler->on_message = [this](std::string_view m) {
+        received_ += m.size();
+        ++messages_;
+      };
+      handler->on_half_close = [stream] { stream.Finish(absl::OkStatus()); };
+      stream_.Set(stream);
+      return handler;
+    });
+    server_->RegisterStream("/t.T/Big", [this](ServerStream stream, const CallContext&) {
+      auto handler = std::make_unique<FunctionHandler>();
+      handler->on_message = [stream](std::string_view) {
+        for (int i = 0; i < 64; ++i) stream.Send(std::string(1 << 20, 'b'));
+      };
+      handler->on_drained = [stream] { stream.Finish(absl::OkStatus()); };
+      handler->on_closed = [this](const absl::Status& s) { closed_.Set(s); };
+      stream_.Set(stream);
+      return handler;
+    });
+  }
+  std::atomic<size_t> received_{0}, messages_{0};
+  Awaited<ServerStream> stream_;
+  Awaited<absl::Status> closed_;
+};
+
+TEST_F(PauseTest, PausedStreamHoldsItsClientBack) {
+  Serve();
+  StreamLog log;
+  auto stream = channel_->OpenStream("/t.T/Paused", {}, log.NewHandler());
+  size_t sent = 0;
+  for (int i = 0; i < 300; ++i) sent += stream->Send(std::string(100'000, 'p')) ? 1 : 0;
+  EXPECT_EQ(sent, 300u);
+  ServerStream paused = stream_.Get();
+  // The connection goes on serving others, and what is held stays within the window.
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(Call("/t.T/Echo", "x").ok());
+  EXPECT_EQ(messages_, 0u);
+  EXPECT_LE(server_->stats().unfinished_bytes, size_t{2} << 20);
+  EXPECT_GT(stream->pending_bytes(), size_t{20} << 20);
+  paused.Resume();
+  stream->HalfClose();
+  EXPECT_EQ(log.WaitClosed(), absl::OkStatus());
+  EXPECT_EQ(messages_, 300u);
+  EXPECT_EQ(received_, 30'000'000u);
+  EXPECT_EQ(server_->stats().unfinished_bytes, 0u);
+}
+
+TEST_F(PauseTest, OnDrainedComesAfterAllOutput) {
+  Serve();
+  StreamLog log;
+  auto stream = channel_->OpenStream("/t.T/Big", {}, log.NewHandler());
+  stream->Send("go");
+  EXPECT_EQ(log.WaitForMessages(64).size(), 64u);
+  EXPECT_EQ(log.WaitClosed(), absl::OkStatus());
+  EXPECT_EQ(closed_.Get(), absl::OkStatus());
+  EXPECT_EQ(stream_.Get().pending_bytes(), 0u);
+  EXPECT_FALSE(stream_.Get().Send("late"));
+}
+
+TEST_F(PauseTest, OutputBoundCutsTheStream) {
+  ServerOptions options;
+  options.limits.max_output_bytes_per_stream = 8 << 20;
+  Serve(options);
+  StreamLog log;
+  auto stream = channel_->OpenStream("/t.T/Big", {}, log.NewHandler());
+  stream->Send("go");
+  EXPECT_FALSE(log.WaitClosed().ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(closed_.Get())) << closed_.Get();
+  EXPECT_EQ(server_->stats().output_limit, 1u);
+}
+
+TEST_F(ChannelTest, NonHttp2ConnectionsAreHandedOver) {
+  Server server({});
+  Awaited<std::string> bytes;
+  server.SetHttpHandler([&](HandedOver given) {
+    bytes.Set(given.bytes);
+    close(given.fd);
+  });
+  int port = *server.Listen("127.0.0.1:0");
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  ASSERT_EQ(send(fd, "PUT /x", 6, 0), 6);
+  EXPECT_EQ(bytes.Get(), "PUT /x");
+  char byte;
+  EXPECT_EQ(recv(fd, &byte, 1, 0), 0);
+  close(fd);
 }
 
 TEST_F(ChannelTest, StopEndsStreamsAndCalls) {

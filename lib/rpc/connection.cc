@@ -16,6 +16,11 @@ constexpr int64_t kIdleKeepaliveFactor = 6;
 // A request that gets at least this much in a stall window is slow, not stalled.
 constexpr size_t kStallBytes = 16 << 10;
 constexpr size_t kMaxPeekBytes = 16 << 10;
+// Read at once from a connection whose last read held many frames, and from others: what a turn
+// costs depends on frames more than on bytes.
+constexpr size_t kManyFrames = 128;
+constexpr size_t kSmallRead = 16 << 10;
+constexpr size_t kLargeRead = 128 << 10;
 
 int64_t Nanos(std::chrono::milliseconds ms) { return std::chrono::nanoseconds(ms).count(); }
 
@@ -30,6 +35,7 @@ Connection::Connection(std::shared_ptr<ServerState> server, Loop* loop, int fd, 
       transport_(fd),
       peer_(std::make_shared<const std::string>(std::move(peer))),
       peer_ip_(std::move(peer_ip)),
+      read_bytes_(kSmallRead),
       resets_(limits_.reset_burst, limits_.resets_per_second),
       controls_(limits_.control_burst, limits_.controls_per_second),
       created_ns_(loop->now_ns()),
@@ -61,7 +67,7 @@ void Connection::OnEvents(uint32_t events) {
 bool Connection::ReadOnce() {
   if (peek_later_ && !SniffTls()) return false;
   std::string& buffer = loop_->read_buffer();
-  long n = transport_.Read(buffer.data(), buffer.size());
+  long n = transport_.Read(buffer.data(), std::min(read_bytes_, buffer.size()));
   if (n == Transport::kAgain) {
     UpdateInterest();
     return true;
@@ -91,8 +97,15 @@ bool Connection::SniffTls() {
     Close(CloseReason::kPeer);
     return false;
   }
-  switch (ClientHelloOffers({hello, static_cast<size_t>(n)}, "http/1.1")) {
-    case AlpnOffer::kYes:
+  // gRPC clients offer h2 and nothing else; programs that also (or only) speak HTTP/1.1 are after
+  // the REST side.
+  const std::string_view bytes(hello, static_cast<size_t>(n));
+  AlpnOffer grpc = ClientHelloOffers(bytes, "h2");
+  if (grpc == AlpnOffer::kYes && ClientHelloOffers(bytes, "http/1.1") == AlpnOffer::kYes) {
+    grpc = AlpnOffer::kNo;
+  }
+  switch (grpc) {
+    case AlpnOffer::kNo:
       HandOver({}, true);
       return false;
     case AlpnOffer::kIncomplete:
@@ -100,7 +113,7 @@ bool Connection::SniffTls() {
       loop_->Rewatch(transport_.fd(), 0, this);
       ScheduleTick(loop_->now_ns() + kPeekAgainNs);
       return false;
-    case AlpnOffer::kNo:
+    case AlpnOffer::kYes:
       peek_later_ = false;
       transport_.StartTls(server_->tls);
       return true;
@@ -153,9 +166,11 @@ bool Connection::Feed(std::string_view bytes) {
 // is known.
 bool Connection::FeedFrames(std::string_view bytes) {
   bool had_reset = false;
+  size_t frames = 0;
   while (!bytes.empty()) {
     int32_t suspect = 0;
     size_t n = frames_.Advance(bytes, [&](const FrameTracker::Header& header) {
+      ++frames;
       had_reset = had_reset || header.type == NGHTTP2_RST_STREAM;
       if (header.type != NGHTTP2_DATA) return false;
       const bool fine =
@@ -168,6 +183,7 @@ bool Connection::FeedFrames(std::string_view bytes) {
     bytes.remove_prefix(n);
     if (suspect != 0 && !IsOpen(suspect) && CheckClosedStream(suspect) != 0) return false;
   }
+  read_bytes_ = frames > kManyFrames ? kSmallRead : kLargeRead;
   return true;
 }
 
@@ -258,6 +274,14 @@ void Connection::Close(CloseReason reason) {
   loop_->Retire(this);
 }
 
+void Connection::GoAway() {
+  if (state_ == State::kOpen) {
+    nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
+    Flush();
+  }
+  Close(CloseReason::kLimit);
+}
+
 void Connection::BeginDrain() {
   if (state_ == State::kSniffing) return Close(CloseReason::kServerStopped);
   if (state_ == State::kClosed || draining_) return;
@@ -340,8 +364,11 @@ bool Connection::CheckKeepalive(int64_t* next_ns) {
   const int64_t now = loop_->now_ns();
   const ServerOptions& options = server_->options;
   if (options.keepalive_interval.count() == 0) return true;
+  // A peer that takes output slowly may not have come to our ping yet.
+  const int64_t alive_ns =
+      leftover_.empty() ? last_read_ns_ : std::max(last_read_ns_, last_progress_ns_);
   if (ping_sent_ns_ != 0) {
-    if (last_read_ns_ <= ping_sent_ns_) {
+    if (alive_ns <= ping_sent_ns_) {
       return !Expired(now, ping_sent_ns_, options.keepalive_timeout, next_ns);
     }
     ping_sent_ns_ = 0;
@@ -349,7 +376,7 @@ bool Connection::CheckKeepalive(int64_t* next_ns) {
   auto interval = options.keepalive_interval * (idle() ? kIdleKeepaliveFactor : 1);
   // A connection that turns busy is looked at again after the short interval.
   int64_t unused = INT64_MAX;
-  if (Expired(now, last_read_ns_, interval, &unused)) {
+  if (Expired(now, alive_ns, interval, &unused)) {
     ping_sent_ns_ = now;
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
     loop_->MarkDirty(this);

@@ -44,6 +44,8 @@ class Connection final : public EventSource, public Timer {
   // were accepted.
   void BeginDrain();
   void FinishDrain();
+  // Closes an idle connection so that its client knows that nothing was lost.
+  void GoAway();
   bool idle() const { return calls_ == nullptr; }
   int64_t last_activity_ns() const { return last_read_ns_; }
 
@@ -150,6 +152,7 @@ class Connection final : public EventSource, public Timer {
   size_t loop_index_ = 0;
   nghttp2_session* session_ = nullptr;
   std::string sniffed_;
+  size_t read_bytes_;     // Of the next read.
   std::string leftover_;  // Accepted from nghttp2, not yet by the socket.
   size_t leftover_at_ = 0;
 

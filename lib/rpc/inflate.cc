@@ -11,6 +11,8 @@ namespace tikv::rpc {
 namespace {
 
 constexpr size_t kRatioGrace = 1 << 20;
+constexpr size_t kSmallestPiece = 4 << 10;
+constexpr size_t kLargestPiece = 1 << 20;
 constexpr int kGzipWindow = 16 + MAX_WBITS;
 
 }  // namespace
@@ -24,26 +26,33 @@ absl::StatusOr<std::string> Gunzip(std::string_view compressed, const InflateLim
 
   const size_t by_ratio = std::max(kRatioGrace, compressed.size() * limits.max_ratio);
   const size_t bound = std::min(limits.max_bytes, by_ratio);
-  std::string out;
+  // In pieces: growing one string would hold three times what a bomb is allowed.
+  std::vector<std::string> pieces;
   size_t size = 0;
-  for (;;) {
-    // One byte over the bound, to tell "exactly at it" from "beyond".
-    out.resize(std::min(bound + 1, std::max<size_t>({size * 2, compressed.size() * 2, 4096})));
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + size);
-    stream.avail_out = static_cast<uInt>(out.size() - size);
-    int result = inflate(&stream, Z_NO_FLUSH);
-    size = out.size() - stream.avail_out;
+  for (int result = Z_OK; result != Z_STREAM_END;) {
+    if (stream.avail_out == 0) {
+      pieces.emplace_back(std::clamp(size, kSmallestPiece, kLargestPiece), '\0');
+      stream.next_out = reinterpret_cast<Bytef*>(pieces.back().data());
+      stream.avail_out = static_cast<uInt>(pieces.back().size());
+    }
+    const uInt before = stream.avail_out;
+    result = inflate(&stream, Z_NO_FLUSH);
+    size += before - stream.avail_out;
     if (size > bound) {
       return ResourceExhausted("message inflates from {} to more than {} bytes", compressed.size(),
                                bound);
     }
-    if (result == Z_STREAM_END) break;
-    if (result != Z_OK || (stream.avail_in == 0 && stream.avail_out != 0)) {
+    const bool starved = stream.avail_in == 0 && stream.avail_out != 0;
+    if (result != Z_STREAM_END && (result != Z_OK || starved)) {
       return Internal("bad gzip data in a compressed message");
     }
   }
   if (stream.avail_in != 0) return Internal("bytes after the end of a compressed message");
-  out.resize(size);
+  pieces.back().resize(pieces.back().size() - stream.avail_out);
+  if (pieces.size() == 1) return std::move(pieces[0]);
+  std::string out;
+  out.reserve(size);
+  for (const std::string& piece : pieces) out.append(piece);
   return out;
 }
 

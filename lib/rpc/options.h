@@ -34,10 +34,10 @@ struct ServerLimits {
   // A message, after decompression.
   size_t max_message_bytes = size_t{512} << 20;
   // Compressed messages may not inflate beyond this ratio once past 1 MiB.
-  size_t max_inflate_ratio = 200;
+  size_t max_inflate_ratio = 64;
   // Received bytes that handlers have not been given yet; a single message may always complete
   // alone, others wait for credit.
-  size_t max_unfinished_bytes_per_connection = size_t{64} << 20;
+  size_t max_unfinished_bytes_per_connection = size_t{128} << 20;
   size_t max_unfinished_bytes = size_t{1} << 30;
   // Output queued on one connection above which its requests are parked, and on one stream above
   // which the stream is cut (its handler ignores pending_bytes()).

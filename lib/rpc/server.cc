@@ -1,5 +1,6 @@
 #include "lib/rpc/server.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -35,7 +36,7 @@ void EvictOldestIdle(Loop* loop, ServerStats* stats) {
       [](Connection* a, Connection* b) { return a->last_activity_ns() < b->last_activity_ns(); });
   for (size_t i = 0; i < n; ++i) {
     stats->evicted_idle.fetch_add(1, std::memory_order_relaxed);
-    idle[i]->Close(Connection::CloseReason::kLimit);
+    idle[i]->GoAway();
   }
 }
 
@@ -57,6 +58,7 @@ struct Server::Impl {
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<std::unique_ptr<Listener>> listeners;  // Touched on loop 0 only.
   size_t next_loop = 0;                              // Likewise.
+  std::atomic<size_t> evicting{0};                   // Loops that have yet to make room.
   std::mutex mutex;
   bool started = false;  // Guarded by mutex.
   bool stopped = false;
@@ -65,6 +67,8 @@ struct Server::Impl {
 Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
   // OpenSSL writes without MSG_NOSIGNAL.
   std::signal(SIGPIPE, SIG_IGN);
+  // protobuf would write a line to stderr for each message with bad UTF-8.
+  google::protobuf::SetLogHandler(nullptr);
   CHECK_GE(impl_->shared->options.loops, 1);
 }
 
@@ -141,10 +145,16 @@ void Server::Impl::RunOnLoop(Loop& loop, Task task) {
   done_cv.wait(lock, [&] { return done; });
 }
 
+// One round at a time: a burst of connections must not evict more than it needs.
 void Server::Impl::EvictEverywhere() {
+  if (evicting.load() != 0) return;
+  evicting = loops.size();
   for (auto& loop : loops) {
-    loop->mailbox()->Post(
-        Task([loop = loop.get(), shared = shared] { EvictOldestIdle(loop, &shared->stats); }));
+    bool posted = loop->mailbox()->Post(Task([this, loop = loop.get()] {
+      EvictOldestIdle(loop, &shared->stats);
+      --evicting;
+    }));
+    if (!posted) --evicting;
   }
 }
 

@@ -190,8 +190,8 @@ class Server {
   // Unknown paths answer UNIMPLEMENTED.  A path may be registered again; the last one counts.
   void RegisterUnary(std::string path, UnaryHandler handler);
   void RegisterStream(std::string path, StreamFactory factory);
-  // Takes connections that do not start with HTTP/2's preface (and, under TLS, those whose client
-  // offers http/1.1).  Called on a loop thread.  Without it they are closed.
+  // Takes connections that do not start with HTTP/2's preface (under TLS: those whose client does
+  // not offer h2 alone).  Called on a loop thread.  Without it they are closed.
   void SetHttpHandler(std::function<void(HandedOver)> handler);
 
   // Starts serving on "host:port" ("[::1]:0", port 0: any); returns the port.  May be called for

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "lib/rpc/closed_streams.h"
 #include "lib/rpc/frame_tracker.h"
 #include "lib/rpc/inflate.h"
 #include "lib/rpc/message_reader.h"
@@ -101,6 +102,26 @@ TEST(MessageReaderTest, StopsWhenToldAndRefusesTooLarge) {
       reader.Feed(std::string_view("\0\xff\xff\xff\xff", 5), 10, stop).status()));
   MessageReader other;
   EXPECT_TRUE(absl::IsInternal(other.Feed(std::string_view("\7\0\0\0\0", 5), 10, stop).status()));
+}
+
+TEST(ClosedStreamsTest, TellsWhoClosedAndWhatWasSkipped) {
+  using Fate = ClosedStreams::Fate;
+  ClosedStreams closed;
+  for (int32_t id = 1; id <= 21; id += 4) closed.OnOpened(id);
+  closed.OnClosed(5, true);
+  closed.OnClosed(9, false);
+  EXPECT_EQ(closed.Find(5), Fate::kClosedByPeer);
+  EXPECT_EQ(closed.Find(9), Fate::kClosedByUs);
+  EXPECT_EQ(closed.Find(7), Fate::kNeverOpened);
+  EXPECT_EQ(closed.Find(23), Fate::kOpenOrForgotten);
+  closed.OnPeerReset(9);
+  EXPECT_EQ(closed.Find(9), Fate::kClosedByPeer);
+  for (int32_t id = 25; id < 325; id += 2) {
+    closed.OnOpened(id);
+    closed.OnClosed(id, true);
+  }
+  EXPECT_EQ(closed.Find(5), Fate::kOpenOrForgotten);
+  EXPECT_EQ(closed.Find(323), Fate::kClosedByPeer);
 }
 
 struct CountingTimer : Timer {

@@ -70,7 +70,9 @@ int Run(int argc, char** argv) {
   PosixClock clock;
   ThreadExecutor timers({.name = "timers"}, &clock);
   http::Router router;
-  http::Server http({}, &router);
+  http::ServerOptions http_options;
+  http_options.tls = {options.tls.ca_path, options.tls.cert_path, options.tls.key_path};
+  http::Server http(http_options, &router);
   rpc::Server server(options);
   RegisterTestService(server, &timers);
   router.Handle("GET", "/stats", [&server](http::Request, http::Responder responder) {
