@@ -114,12 +114,8 @@ absl::Status StateMachine::LoadTables() {
     alarms_.insert(id_of(key));
     return absl::OkStatus();
   }));
-  return ForEach(*engine_, std::string(1, kLeasePrefix), [&](auto key, auto value) {
-    std::optional<uint64_t> ttl = GetVarint(&value);
-    if (!ttl) return DataLoss("the record of lease {:x} does not parse", id_of(key));
-    leases_[static_cast<int64_t>(id_of(key))] = static_cast<int64_t>(*ttl);
-    return absl::OkStatus();
-  });
+  ASSIGN_OR_RETURN(leases_, ReadLeases(*engine_));
+  return absl::OkStatus();
 }
 
 absl::Status StateMachine::Write(uint64_t index, int64_t revision) {
@@ -322,6 +318,21 @@ absl::Status StateMachine::Bootstrap(uint64_t index,
   return Write(index, 1);
 }
 
+absl::Status StateMachine::ForceSingle(uint64_t member) {
+  batch_.Clear();
+  std::erase_if(members_, [&](const auto& entry) {
+    if (entry.first == member) return false;
+    removed_.insert(entry.first);
+    batch_.Delete(Cf::kDefault, MemberKey(entry.first));
+    batch_.Put(Cf::kDefault, RemovedKey(entry.first), {});
+    return true;
+  });
+  conf_state_.Clear();
+  conf_state_.add_voters(member);
+  batch_.Put(Cf::kDefault, StateKey(kConfState), conf_state_.SerializeAsString());
+  return Write(applied_index_, revision_);
+}
+
 absl::Status StateMachine::Replace(absl::FunctionRef<absl::Status()> fill) {
   std::lock_guard lock(visible_mutex_);
   RETURN_IF_ERROR(fill());
@@ -369,6 +380,17 @@ absl::StatusOr<int64_t> StateMachine::ReadView::Resolve(int64_t wanted) const {
   if (wanted > revision) return ErrFutureRev();
   if (wanted < compact_revision) return ErrCompacted();
   return wanted;
+}
+
+absl::StatusOr<std::map<int64_t, int64_t>> ReadLeases(const engine::Reader& reader) {
+  std::map<int64_t, int64_t> leases;
+  RETURN_IF_ERROR(ForEach(reader, std::string(1, kLeasePrefix), [&](auto key, auto value) {
+    std::optional<uint64_t> ttl = GetVarint(&value);
+    if (!ttl || key.size() != 8) return DataLoss("the record of a lease does not parse");
+    leases[static_cast<int64_t>(GetBig64(key))] = static_cast<int64_t>(*ttl);
+    return absl::OkStatus();
+  }));
+  return leases;
 }
 
 absl::StatusOr<std::vector<std::string>> AttachedKeys(const engine::Reader& reader, int64_t lease) {

@@ -62,6 +62,8 @@ class StateMachine {
                                const MembershipChange& change);
   // The first state of a new cluster: the same on each of its first members.
   absl::Status Bootstrap(uint64_t index, const std::vector<etcdserverpb::Member>& members);
+  // Disaster recovery: `member` alone is the cluster.
+  absl::Status ForceSingle(uint64_t member);
   // Loads everything anew after `fill` has replaced what the engine holds; readers wait meanwhile.
   absl::Status Replace(absl::FunctionRef<absl::Status()> fill);
   // Removes up to `max_entries` entries of history that compaction made useless; true: there is
@@ -129,6 +131,8 @@ class StateMachine {
   int64_t next_compact_revision_ = 0;  // Of the command being applied.
 };
 
+// All leases with their TTLs in seconds.
+absl::StatusOr<std::map<int64_t, int64_t>> ReadLeases(const engine::Reader& reader);
 // The keys attached to a lease, in order.
 absl::StatusOr<std::vector<std::string>> AttachedKeys(const engine::Reader& reader, int64_t lease);
 

@@ -1,0 +1,138 @@
+#include "pd/node/options.h"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "lib/base/status.h"
+#include "lib/config/config.h"
+#include "lib/env/posix/file_system.h"
+
+namespace tikv::pd {
+namespace {
+
+// Flags as given; unset ones leave the configuration alone.
+struct Flags {
+  std::optional<std::string> config, name, data_dir, client_urls, advertise_client_urls, peer_urls,
+      advertise_peer_urls, initial_cluster, join, metrics_addr, log_level, log_file, cacert, cert,
+      key;
+  bool config_check = false;
+  bool force_new_cluster = false;
+  bool version = false;
+};
+
+void Declare(CLI::App* app, Flags* flags) {
+  app->set_help_flag("-h,--help", "Print this text and exit");
+  app->add_flag("-V,--version", flags->version, "Print the version and exit");
+  app->add_option("--config", flags->config, "TOML configuration file");
+  app->add_flag("--config-check", flags->config_check,
+                "Check the configuration file, unknown keys included, and exit");
+  app->add_option("--name", flags->name, "Name of this member [pd-<host name>]");
+  app->add_option("--data-dir", flags->data_dir, "Folder of the data [default.<name>]");
+  app->add_option("--client-urls", flags->client_urls,
+                  "URLs to serve clients on [http://127.0.0.1:2379]");
+  app->add_option("--advertise-client-urls", flags->advertise_client_urls,
+                  "URLs that clients use [--client-urls]");
+  app->add_option("--peer-urls", flags->peer_urls,
+                  "URLs to serve other members on [http://127.0.0.1:2380]");
+  app->add_option("--advertise-peer-urls", flags->advertise_peer_urls,
+                  "URLs that other members use [--peer-urls]");
+  app->add_option("--initial-cluster", flags->initial_cluster,
+                  "First members: name=peer-url[,name=peer-url...] [this one alone]");
+  app->add_option("--join", flags->join, "Client URLs of a cluster to join");
+  app->add_option("--metrics-addr", flags->metrics_addr, "Address of a Prometheus push gateway");
+  app->add_option("-L,--log-level", flags->log_level, "debug, info, warn, error or fatal");
+  app->add_option("--log-file", flags->log_file, "Log file [standard error]");
+  app->add_option("--cacert", flags->cacert, "PEM file with the trusted authorities");
+  app->add_option("--cert", flags->cert, "PEM file with this member's certificate");
+  app->add_option("--key", flags->key, "PEM file with its private key");
+  app->add_flag("--force-new-cluster", flags->force_new_cluster,
+                "Go on alone with this member's data after the majority was lost for good");
+}
+
+void ApplyFlags(const Flags& flags, NodeConfig* config) {
+  const auto take = [](const std::optional<std::string>& flag, std::string* field) {
+    if (flag) *field = *flag;
+  };
+  take(flags.name, &config->name);
+  take(flags.data_dir, &config->data_dir);
+  take(flags.client_urls, &config->client_urls);
+  take(flags.advertise_client_urls, &config->advertise_client_urls);
+  take(flags.peer_urls, &config->peer_urls);
+  take(flags.advertise_peer_urls, &config->advertise_peer_urls);
+  take(flags.initial_cluster, &config->initial_cluster);
+  take(flags.join, &config->join);
+  take(flags.metrics_addr, &config->metric.address);
+  take(flags.log_level, &config->log.level);
+  take(flags.log_file, &config->log.file.filename);
+  take(flags.cacert, &config->security.cacert_path);
+  take(flags.cert, &config->security.cert_path);
+  take(flags.key, &config->security.key_path);
+  config->force_new_cluster = config->force_new_cluster || flags.force_new_cluster;
+}
+
+// Sections that pd/core reads, or that belong to features this server has in another form.
+bool IsElsewhere(const std::string& warning) {
+  for (const char* section :
+       {"schedule", "replication", "pd-server", "label-property", "dashboard", "replication-mode",
+        "keyspace", "micro-service", "controller", "cluster-version", "security.encryption"}) {
+    if (warning.find(std::string(" ") + section + ".") != std::string::npos) return true;
+    if (warning.ends_with(std::string(" ") + section)) return true;
+  }
+  return false;
+}
+
+absl::Status LoadFile(const std::string& path, bool strict, CommandLine* out) {
+  PosixFileSystem fs;
+  ASSIGN_OR_RETURN(out->config_text, ReadFile(&fs, path));
+  ASSIGN_OR_RETURN(out->warnings,
+                   config::LoadToml(out->config_text, path, /*strict=*/false, &out->config));
+  std::erase_if(out->warnings, IsElsewhere);
+  if (strict && !out->warnings.empty()) return InvalidArgument("{}", out->warnings.front());
+  return absl::OkStatus();
+}
+
+CommandLine Ended(CommandLine::Action action, std::string text) {
+  CommandLine out;
+  out.action = action;
+  out.text = std::move(text);
+  return out;
+}
+
+}  // namespace
+
+std::string ReportedVersion() { return "v8.5.4"; }
+std::string OwnVersion() { return "v0.1.0"; }
+
+CommandLine ParseCommandLine(int argc, char** argv) {
+  using Action = CommandLine::Action;
+  CLI::App app{"pd-server: the placement driver of a TiKV cluster", "pd-server"};
+  Flags flags;
+  Declare(&app, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    const int code = app.exit(error, text, text);
+    return Ended(code == 0 ? Action::kPrint : Action::kFail, text.str());
+  }
+  if (flags.version) {
+    return Ended(Action::kPrint,
+                 fmt::format("TiKV for Kubernetes\nRelease Version: {}\nCompatible With: PD {}\n",
+                             OwnVersion(), ReportedVersion()));
+  }
+  CommandLine out;
+  absl::Status status = absl::OkStatus();
+  if (flags.config) status = LoadFile(*flags.config, flags.config_check, &out);
+  if (status.ok()) {
+    ApplyFlags(flags, &out.config);
+    status = out.config.Validate();
+  }
+  if (!status.ok()) {
+    return Ended(Action::kFail, fmt::format("pd-server: {}\n", Message(status)));
+  }
+  if (flags.config_check) return Ended(Action::kPrint, "config check successful\n");
+  out.config.Complete();
+  return out;
+}
+
+}  // namespace tikv::pd

@@ -1,0 +1,25 @@
+// pdpb.PD/Tso: timestamps by stream.
+#pragma once
+
+#include <memory>
+
+namespace tikv::rpc {
+class ChannelPool;
+class Server;
+}  // namespace tikv::rpc
+
+namespace tikv::pd {
+
+struct Host;
+
+// Holds the service's state; must outlive the server.
+class TsoService {
+ public:
+  virtual ~TsoService() = default;
+};
+
+// Before Server::Listen; `host` and `channels` must outlive the result.
+std::unique_ptr<TsoService> RegisterTsoService(const Host* host, rpc::ChannelPool* channels,
+                                               rpc::Server* server);
+
+}  // namespace tikv::pd
