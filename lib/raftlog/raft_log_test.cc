@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <thread>
+
 #include "lib/base/status.h"
 #include "lib/env/posix/file_system.h"
 #include "lib/raftlog/format.h"
@@ -280,6 +282,34 @@ TEST_F(RaftLogTest, DamageUnderARunningLogIsSeenByTheReader) {
   auto file = *fs_.Open(JoinPath(options_.dir, SegmentName(1)), OpenOptions::Write());
   ASSERT_TRUE(file->WriteAt(kFirstRecord + 60, "garbage").ok());
   EXPECT_EQ(ReadAll(1, 1, 2), "DATA_LOSS");
+}
+
+TEST_F(RaftLogTest, ReadersRunBesideTheAppender) {
+  options_.cache_bytes = 4 << 10;
+  Reopen();
+  AppendEntries(1, 1, 1, 1);
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> read = 0;
+  std::thread reader([&] {
+    while (!stop || read == 0) {
+      const uint64_t first = log_->FirstIndex(1), last = log_->LastIndex(1);
+      // What was there a moment ago may be compacted by now; nothing else may go wrong.
+      const absl::Status s = log_->Read(1, first, last + 1, UINT64_MAX,
+                                        [&](uint64_t i, uint64_t t, std::string_view data) {
+                                          EXPECT_EQ(data, Data(i, t, data.size()));
+                                          ++read;
+                                        });
+      EXPECT_TRUE(s.ok() || absl::IsOutOfRange(s)) << s;
+      log_->Stats();
+    }
+  });
+  for (uint64_t next = 2; next < 1000; next += 10) {
+    for (uint64_t i = next; i < next + 10; ++i) batch_.AppendEntry(1, i, 1, Data(i, 1, 100));
+    batch_.CompactTo(1, next - 1, 1);
+    Write(/*sync=*/false);
+  }
+  stop = true;
+  reader.join();
 }
 
 TEST_F(RaftLogTest, GapIsABug) {
