@@ -6,8 +6,6 @@
 #include <charconv>
 #include <chrono>
 
-#include "lib/base/status.h"
-
 namespace tikv::server {
 namespace {
 
@@ -100,10 +98,6 @@ RaftStoreConfig RaftStoreConfigOf(const NodeConfig& config) {
   out.shutdown_transfer_timeout =
       duration_cast<milliseconds>(config.server.graceful_shutdown_timeout / 2);
   return out;
-}
-
-absl::StatusOr<std::string> HeapProfile() {
-  return Unimplemented("this build's allocator takes no heap profiles");
 }
 
 }  // namespace tikv::server

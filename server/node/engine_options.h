@@ -1,10 +1,6 @@
 // From the configuration to what engine, raft log and regions want to be told.
 #pragma once
 
-#include <absl/status/statusor.h>
-
-#include <string>
-
 #include "lib/engine/rocks/rocks_engine.h"
 #include "lib/env/file_system.h"
 #include "lib/raftlog/raft_log.h"
@@ -16,8 +12,5 @@ namespace tikv::server {
 engine::RocksOptions RocksOptionsOf(const NodeConfig& config, FileSystem* files);
 raftlog::Options RaftLogOptionsOf(const NodeConfig& config);
 RaftStoreConfig RaftStoreConfigOf(const NodeConfig& config);
-
-// A heap profile for pprof; Unimplemented where the allocator takes none.
-absl::StatusOr<std::string> HeapProfile();
 
 }  // namespace tikv::server

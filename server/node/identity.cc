@@ -105,7 +105,7 @@ absl::StatusOr<StoreIdentity> LoadOrCreateIdentity(engine::KvEngine* engine, PdC
   ASSIGN_OR_RETURN(const StoreIdentity identity, ParseIdentity(bytes));
   if (identity.cluster != pd->cluster_id()) {
     return FailedPrecondition(
-        "data folder {} belongs to cluster {}, but PD leads cluster {}: give another --data-dir, "
+        "data folder {} belongs to cluster {}, but PD serves cluster {}: give another --data-dir, "
         "or the PD of that cluster",
         data_dir, identity.cluster.value, pd->cluster_id().value);
   }

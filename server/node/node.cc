@@ -53,6 +53,7 @@ absl::Status Node::Impl::Start(std::function<bool()> interrupted) {
 }
 
 void Node::Impl::StartMetrics() {
+  StartHeapSampling();
   metrics::AddProcessMetrics(&metrics_);
   metrics::AddThreadMetrics(&metrics_);
   metrics_.AddGaugeFamily("tikv_server_info", "This program.", {"version", "hash"})

@@ -22,6 +22,7 @@
 #include "server/node/cpu_profiler.h"
 #include "server/node/engine_metrics.h"
 #include "server/node/engine_options.h"
+#include "server/node/heap_profile.h"
 #include "server/node/identity.h"
 #include "server/node/live_config.h"
 #include "server/node/node.h"
