@@ -60,7 +60,12 @@ void Cluster::Bootstrap(const metapb::Store& store, const metapb::Region& region
   if (term == 0) return std::move(done)(NotLeader());
   {
     std::lock_guard lock(mu_);
-    if (state_.bootstrapped || bootstrapping_) {
+    if (bootstrapping_) {
+      // Told only once the other's cluster stands: who hears "already" asks for it at once.
+      bootstrap_losers_.push_back(std::move(done));
+      return;
+    }
+    if (state_.bootstrapped) {
       return std::move(done)(AlreadyExists("cluster is already bootstrapped"));
     }
     bootstrapping_ = true;
@@ -86,25 +91,34 @@ void Cluster::Bootstrap(const metapb::Store& store, const metapb::Region& region
                        done = std::move(done)](absl::StatusOr<meta::TxnResult> result) mutable {
         std::unique_lock lock(mu_);
         bootstrapping_ = false;
-        if (!result.ok() || !result->succeeded || term_ != term) {
-          lock.unlock();
-          absl::Status s = !result.ok()         ? result.status()
-                           : !result->succeeded ? AlreadyExists("cluster is already bootstrapped")
-                                                : NotLeader();
-          return std::move(done)(s);
+        std::vector<Done> losers = std::move(bootstrap_losers_);
+        bootstrap_losers_.clear();
+        absl::Status status = result.status();
+        if (status.ok() && !result->succeeded) {
+          status = AlreadyExists("cluster is already bootstrapped");
+        } else if (status.ok() && term_ != term) {
+          status = NotLeader();
         }
-        state_.meta = cluster;
-        state_.bootstrap_time_s = now_s;
-        state_.stores.Load(first);
-        auto info = std::make_shared<RegionInfo>();
-        info->meta = region;
-        if (cache_ != nullptr) cache_->Save(info);
-        state_.regions.Put(std::move(info));
-        state_.bootstrapped = true;
-        bootstrapped_ = true;
+        if (status.ok()) Founded(cluster, first, region, now_s);
         lock.unlock();
-        std::move(done)(absl::OkStatus());
+        for (Done& loser : losers) {
+          std::move(loser)(status.ok() ? AlreadyExists("cluster is already bootstrapped") : status);
+        }
+        std::move(done)(status);
       });
+}
+
+void Cluster::Founded(const metapb::Cluster& cluster, const metapb::Store& first,
+                      const metapb::Region& region, int64_t now_s) {
+  state_.meta = cluster;
+  state_.bootstrap_time_s = now_s;
+  state_.stores.Load(first);
+  auto info = std::make_shared<RegionInfo>();
+  info->meta = region;
+  if (cache_ != nullptr) cache_->Save(info);
+  state_.regions.Put(std::move(info));
+  state_.bootstrapped = true;
+  bootstrapped_ = true;
 }
 
 void Cluster::AllocIds(uint64_t count, IdAllocator::Done done) {

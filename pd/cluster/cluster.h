@@ -144,6 +144,9 @@ class Cluster : public meta::LeaderListener {
   void PersistStore(const StoreInfo& store, Done done);
   void RaiseClusterVersion();
   void ExtendIds();
+  // The cluster exists from now on.  REQUIRES: mu_ is held.
+  void Founded(const metapb::Cluster& cluster, const metapb::Store& first,
+               const metapb::Region& region, int64_t now_s);
   meta::Op ConfigOp() const;
 
   const Host host_;
@@ -159,6 +162,7 @@ class Cluster : public meta::LeaderListener {
   Random random_;
   std::map<uint64_t, std::shared_ptr<OrderSink>> streams_;  // By store.
   bool bootstrapping_ = false;
+  std::vector<Done> bootstrap_losers_;  // Answered when the one under way has ended.
 
   // Of the executor only:
   std::string patrol_key_;
