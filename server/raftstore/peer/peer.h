@@ -137,6 +137,7 @@ class Peer {
     MonotonicTime last_heartbeat;
     MonotonicTime leader_seen;
     bool heartbeat_due = false;
+    bool pending_reported = false;  // The last heartbeat named replicas that lack a snapshot.
     bool split_check_running = false;
     bool dirty = false;  // In the store's list for this round.
   };

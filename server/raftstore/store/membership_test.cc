@@ -185,6 +185,8 @@ TEST(Heartbeat, SaysWhoLeadsAndWhoIsBehind) {
   EXPECT_EQ(heartbeat.region().peers_size(), 2);
   ASSERT_EQ(heartbeat.pending_peers_size(), 1);
   EXPECT_EQ(heartbeat.pending_peers(0).store_id(), 2u);
+  c.at(2).hold_background = false;
+  EXPECT_TRUE(c.Until([&] { return c.at(1).heartbeats[1].pending_peers_size() == 0; }));
 }
 
 }  // namespace

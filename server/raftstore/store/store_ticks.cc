@@ -19,8 +19,12 @@ void Store::Tick(MonotonicTime now) {
     peer->Tick(now);
     if (peer->HasReady() || peer->stats.heartbeat_due) MarkDirty(peer.get());
     if (peer->node().leader() != 0) peer->stats.leader_seen = now;
-    if (peer->IsLeader() &&
-        now - peer->stats.last_heartbeat >= context_.config->region_heartbeat_interval) {
+    // The placement driver waits for newcomers to catch up: say soon when they have.
+    constexpr Duration kPendingInterval = std::chrono::milliseconds(500);
+    const Duration interval = peer->stats.pending_reported
+                                  ? kPendingInterval
+                                  : Duration(context_.config->region_heartbeat_interval);
+    if (peer->IsLeader() && now - peer->stats.last_heartbeat >= interval) {
       peer->stats.heartbeat_due = true;
       MarkDirty(peer.get());
     }
@@ -77,6 +81,7 @@ void Store::Heartbeat(Peer* peer, MonotonicTime now) {
   peer->stats.reported_bytes = bytes;
   peer->stats.reported_keys = keys;
   peer->stats.last_heartbeat = now;
+  peer->stats.pending_reported = heartbeat.pending_peers_size() > 0;
   output_->ReportRegion(std::move(heartbeat));
 }
 

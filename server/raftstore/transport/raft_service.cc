@@ -38,17 +38,24 @@ class Intake {
   rpc::TypedStream<Done> stream_;
 };
 
-class BatchRaftHandler : public rpc::TypedStreamHandler<tikvpb::BatchRaftMessage> {
+// Parses for itself, so that entries are moved on instead of copied.
+class BatchRaftHandler : public rpc::StreamHandler {
  public:
-  explicit BatchRaftHandler(Intake intake) : intake_(std::move(intake)) {}
-  void OnMessage(const tikvpb::BatchRaftMessage& batch) override {
-    intake_.Take({batch.msgs().begin(), batch.msgs().end()});
+  BatchRaftHandler(Intake intake, rpc::ServerStream stream)
+      : intake_(std::move(intake)), stream_(std::move(stream)) {}
+  void OnMessage(std::string_view bytes) override {
+    tikvpb::BatchRaftMessage batch;
+    absl::Status s = rpc::ParseMessage(bytes, "/tikvpb.Tikv/BatchRaft", &batch);
+    if (!s.ok()) return stream_.Finish(std::move(s));
+    intake_.Take({std::make_move_iterator(batch.mutable_msgs()->begin()),
+                  std::make_move_iterator(batch.mutable_msgs()->end())});
   }
   void OnHalfClose() override { intake_.End(); }
   void OnClosed(const absl::Status&) override {}
 
  private:
   Intake intake_;
+  rpc::ServerStream stream_;
 };
 
 class RaftHandler : public rpc::TypedStreamHandler<RaftMessage> {
@@ -100,11 +107,11 @@ class SnapshotHandler : public rpc::TypedStreamHandler<raft_serverpb::SnapshotCh
 void RegisterRaftService(rpc::Server* server, StoreId store, RaftServiceSinks sinks,
                          log::Logger log) {
   auto shared = std::make_shared<RaftServiceSinks>(std::move(sinks));
-  rpc::Stream<tikvpb::BatchRaftMessage, Done>(
-      *server, "/tikvpb.Tikv/BatchRaft",
-      [=](rpc::TypedStream<Done> stream, const rpc::CallContext& context) {
+  server->RegisterStream(
+      "/tikvpb.Tikv/BatchRaft", [=](rpc::ServerStream stream, const rpc::CallContext& context) {
         LOG_INFO(log, "raft stream from a store", {"peer", context.peer()});
-        return std::make_unique<BatchRaftHandler>(Intake(store, shared, std::move(stream)));
+        Intake intake(store, shared, rpc::TypedStream<Done>(stream));
+        return std::make_unique<BatchRaftHandler>(std::move(intake), std::move(stream));
       });
   rpc::Stream<RaftMessage, Done>(
       *server, "/tikvpb.Tikv/Raft", [=](rpc::TypedStream<Done> stream, const rpc::CallContext&) {
