@@ -34,6 +34,7 @@ namespace tikv::client {
 // The storage mode of the cluster's stores (storage.api-version, storage.enable-ttl).
 enum class ApiVersion { kV1, kV1Ttl, kV2 };
 
+// How to reach the cluster, and how long to try.
 struct ClientOptions {
   std::vector<std::string> pd_endpoints;  // "host:port" or URLs; any living member will do.
   ApiVersion api_version = ApiVersion::kV1;
@@ -46,6 +47,7 @@ struct ClientOptions {
   std::string ca_path, cert_path, key_path;
 };
 
+// How one call differs from the client's defaults.
 struct RawOptions {
   std::string column_family;             // "", "default", "lock" or "write".
   std::chrono::milliseconds timeout{0};  // 0: the client's.
@@ -63,6 +65,7 @@ struct SwapResult {
   std::optional<std::string> previous;  // The value before, whether or not it was swapped.
 };
 
+// Of all pairs of a range: CRC64 (ECMA) of each key and value, xored; and how much there is.
 struct RawChecksum {
   uint64_t crc64_xor = 0;
   uint64_t total_kvs = 0;

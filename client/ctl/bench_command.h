@@ -10,6 +10,7 @@
 
 namespace tikv::client {
 
+// What load to make, and for how long.
 struct BenchOptions {
   std::string operation = "put";  // put, get or mixed (half and half)
   uint32_t clients = 64;          // Requests under way at a time.

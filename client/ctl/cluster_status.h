@@ -23,6 +23,7 @@ struct StoreStatus {
   uint64_t region_size_mib = 0;
 };
 
+// One PD member; without a name while it has never started.
 struct MemberStatus {
   std::string name;
   std::string url;
@@ -30,6 +31,7 @@ struct MemberStatus {
   bool healthy = false;
 };
 
+// The whole cluster at one moment.
 struct ClusterStatus {
   uint64_t cluster_id = 0;
   std::vector<MemberStatus> members;

@@ -7,6 +7,7 @@
 
 namespace tikv::client {
 
+// How many servers, where they listen and where their data goes.
 struct PlaygroundOptions {
   int pds = 1;
   int stores = 3;
