@@ -27,6 +27,12 @@ void FillHeader(uint64_t cluster_id, int64_t revision, pb::ResponseHeader* out) 
 
 meta::KeyRange RangeOf(const std::string& key, const std::string& end) { return {key, end}; }
 
+// The Go client looks for services here before it knows the cluster, with id 0, and waits five
+// seconds when it is refused.
+absl::Status CheckCluster(const Cluster& cluster, uint64_t id) {
+  return id == 0 ? absl::OkStatus() : CheckClusterId(cluster.cluster_id(), id);
+}
+
 // Sends the changes of a range as they happen.
 class WatchStream : public rpc::StreamHandler {
  public:
@@ -36,7 +42,7 @@ class WatchStream : public rpc::StreamHandler {
   void OnMessage(std::string_view bytes) override {
     pb::WatchRequest request;
     absl::Status s = rpc::ParseMessage(bytes, "/meta_storagepb.MetaStorage/Watch", &request);
-    if (s.ok()) s = CheckClusterId(cluster_->cluster_id(), request.header().cluster_id());
+    if (s.ok()) s = CheckCluster(*cluster_, request.header().cluster_id());
     if (!s.ok()) return stream_.Finish(s);
     meta::WatchOptions options;
     options.range = RangeOf(request.key(), request.range_end());
@@ -154,8 +160,7 @@ void Register(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server,
   LeaderUnary<Request, Response>(
       cluster, forwarder, server, kPath + name,
       [cluster, handle](const Request& request, rpc::Responder<Response> responder) {
-        if (absl::Status s = CheckClusterId(cluster->cluster_id(), request.header().cluster_id());
-            !s.ok()) {
+        if (absl::Status s = CheckCluster(*cluster, request.header().cluster_id()); !s.ok()) {
           return responder.Fail(s);
         }
         handle(cluster, request, std::move(responder));
