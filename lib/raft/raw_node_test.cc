@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "lib/raft/testing/cluster.h"
 
@@ -439,6 +440,25 @@ TEST(RawNode, RefusesAConfigurationThatCannotWork) {
   config.applied = 7;
   EXPECT_TRUE(absl::IsDataLoss(RawNode::Create(config, &storage, &random).status()))
       << "applied what the log does not hold";
+}
+
+// A store holds tens of thousands of them, nearly all idle.
+TEST(RawNode, AnIdleReplicaIsSmall) {
+  constexpr size_t kNodes = 1000;
+  eraftpb::Snapshot start;
+  start.mutable_metadata()->set_index(5);
+  start.mutable_metadata()->set_term(5);
+  for (uint64_t id : {1, 2, 3}) start.mutable_metadata()->mutable_conf_state()->add_voters(id);
+  MemoryStorage storage(start);
+  Random random(1);
+  Config config;
+  config.id = 1;
+  std::vector<std::unique_ptr<RawNode>> nodes(kNodes);
+  const size_t before = mallinfo2().uordblks;
+  for (auto& node : nodes) node = RawNode::Create(config, &storage, &random).value();
+  const size_t each = (mallinfo2().uordblks - before) / kNodes;
+  RecordProperty("bytes", static_cast<int>(each));
+  EXPECT_LT(each, 1024u);
 }
 
 }  // namespace

@@ -225,26 +225,26 @@ void Small(Config* c) {
   c->max_inflight_messages = 3;
 }
 
-TEST(Safety, ThreeVoters) { RunSeeds(3, 1, 20, Small); }
+TEST(Safety, ThreeVoters) { RunSeeds(3, 1, 12, Small); }
 
-TEST(Safety, FiveVoters) { RunSeeds(5, 100, 15, Small); }
+TEST(Safety, FiveVoters) { RunSeeds(5, 100, 8, Small); }
 
 TEST(Safety, WritesBeforeItApplies) {
-  RunSeeds(3, 200, 15, [](Config* c) {
+  RunSeeds(3, 200, 8, [](Config* c) {
     Small(c);
     c->async_storage = false;
   });
 }
 
 TEST(Safety, WithoutPreVoteAndCheckQuorum) {
-  RunSeeds(5, 300, 15, [](Config* c) {
+  RunSeeds(5, 300, 8, [](Config* c) {
     Small(c);
     c->pre_vote = c->check_quorum = false;
   });
 }
 
 TEST(Safety, ForwardsProposals) {
-  RunSeeds(4, 400, 15, [](Config* c) {
+  RunSeeds(4, 400, 8, [](Config* c) {
     Small(c);
     c->disable_proposal_forwarding = false;
     c->max_uncommitted_size = 100;
