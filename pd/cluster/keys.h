@@ -7,6 +7,7 @@
 
 namespace tikv::pd {
 
+// Every key by what it holds.  A value; thread-safe.
 class Keys {
  public:
   explicit Keys(std::string root) : root_(std::move(root)) {}

@@ -35,6 +35,7 @@ struct ScheduleConfig {
   StoreLimit LimitOf(StoreId store) const;
 };
 
+// How many replicas there are and how they are spread, taken from the document.
 struct ReplicationConfig {
   uint64_t max_replicas = 3;
   std::vector<std::string> location_labels;

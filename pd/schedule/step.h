@@ -18,15 +18,19 @@ struct PeerAt {
   PeerId peer;
 };
 
+// The leader hands over to a voter.
 struct TransferLeader {
   StoreId from, to;
 };
+// A new peer that gets the data and does not vote yet.
 struct AddLearner {
   PeerAt at;
 };
+// A learner that has caught up becomes a voter.
 struct PromoteLearner {
   PeerAt at;
 };
+// A peer and its data go.
 struct RemovePeer {
   PeerAt at;
 };
@@ -34,9 +38,11 @@ struct RemovePeer {
 struct EnterJoint {
   std::vector<PeerAt> promote, demote;
 };
+// Ends the joint configuration; only the new voters count from then on.
 struct LeaveJoint {
   std::vector<PeerAt> promote, demote;
 };
+// The region is cut at keys given, or where the store finds fit.
 struct SplitRegion {
   pdpb::CheckPolicy policy = pdpb::SCAN;
   std::vector<std::string> keys;  // For USEKEY.
