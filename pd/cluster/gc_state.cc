@@ -40,7 +40,9 @@ absl::StatusOr<GcState::ServiceUpdate> GcState::UpdateService(const std::string&
                                                               uint64_t safe_point, int64_t now_s) {
   constexpr size_t kMaxServices = 10'000;
   if (id.empty() || id.size() > 256 || id.find('/') != id.npos || id.find('\0') != id.npos) {
-    return InvalidArgument("[PD:gc:ErrServiceId]invalid service id of service safepoint");
+    return InvalidArgument(
+        "[PD:common:ErrInvalidArgument]invalid argument for barrierID, value: {}",
+        id.substr(0, 64));
   }
   const bool forever = ttl_s == std::numeric_limits<int64_t>::max();
   if (id == kGcWorker && !forever) {

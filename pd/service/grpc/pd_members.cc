@@ -117,9 +117,13 @@ void PdService::SetExternalTimestamp(const pdpb::SetExternalTimestampRequest& re
   cluster_->Change(
       [&](ClusterState& s) -> absl::StatusOr<std::vector<meta::Op>> {
         if (ts <= s.external_ts) {
-          return InvalidArgument("the external timestamp should be larger than {}", s.external_ts);
+          return InvalidArgument(
+              "the external timestamp {} should be larger than current external timestamp {}", ts,
+              s.external_ts);
         }
-        if (ts > limit) return InvalidArgument("the external timestamp is ahead of global tso");
+        if (ts > limit)
+          return InvalidArgument("the external timestamp {} should not be larger than global ts {}",
+                                 ts, limit);
         s.external_ts = ts;
         return std::vector<meta::Op>{meta::Op::Put(key, std::to_string(ts))};
       },

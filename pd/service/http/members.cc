@@ -38,12 +38,22 @@ void GetMembers(Api& api, const CallPtr& call) {
   call->Reply(j);
 }
 
-// Answers once a leader is known, and the leader itself once it serves: tools that wait for this
-// expect PD to work then.
+// A new member has a name in the list once it has joined for good.
+bool Joined(Api& api) {
+  const meta::MemberId self = api.meta().Self().id;
+  for (const auto& m : api.meta().Members()) {
+    if (m.id == self) return !m.name.empty();
+  }
+  return false;
+}
+
+// Answers once a leader is known and this member belongs to it, and the leader itself once it
+// serves: tools that wait for this expect PD to work then.
 void GetLeader(Api& api, const CallPtr& call) {
   auto leader = api.meta().Leader();
   const bool self = leader && leader->id == api.meta().Self().id;
-  if (!leader || (self && !api.cluster().serving())) return call->Plain("no leader", 503);
+  const bool ready = leader && (self ? api.cluster().serving() : Joined(api));
+  if (!ready) return call->Plain("no leader", 503);
   call->Reply(MemberJson(*leader));
 }
 
