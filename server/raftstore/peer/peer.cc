@@ -19,12 +19,14 @@ Peer::Peer(const PeerContext& context, PeerId id, metapb::Region region, ApplySt
 Peer::~Peer() { Retire(); }
 
 absl::StatusOr<std::unique_ptr<Peer>> Peer::Create(const PeerContext& context, PeerId id,
-                                                   metapb::Region region, ApplyState state) {
+                                                   metapb::Region region, ApplyState state,
+                                                   bool restarted) {
   std::unique_ptr<Peer> peer(
       new Peer(context, id, std::move(region), state, context.random->Next()));
   raft::Config config;
   config.id = id.value;
   config.applied = state.applied;
+  config.restarted = restarted;
   config.election_tick = context.config->election_ticks;
   config.heartbeat_tick = context.config->heartbeat_ticks;
   config.max_uncommitted_size = context.config->max_uncommitted_bytes;

@@ -58,9 +58,10 @@ struct PeerContext {
 class Peer {
  public:
   // `region` without peers: known only by name until a snapshot arrives.  The configuration and
-  // the hard state come from the region and the Raft log.
+  // the hard state come from the region and the Raft log.  `restarted`: see raft::Config.
   static absl::StatusOr<std::unique_ptr<Peer>> Create(const PeerContext& context, PeerId id,
-                                                      metapb::Region region, ApplyState state);
+                                                      metapb::Region region, ApplyState state,
+                                                      bool restarted = false);
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;

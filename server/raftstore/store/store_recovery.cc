@@ -62,7 +62,8 @@ absl::Status Store::LoadRegion(const raft_serverpb::RegionLocalState& state, Mon
              *apply);
     RETURN_IF_ERROR(context_.log->Append(&log_batch_, true));
   }
-  ASSIGN_OR_RETURN(auto peer, Peer::Create(context_, PeerId(self->id()), region, *apply));
+  ASSIGN_OR_RETURN(auto peer, Peer::Create(context_, PeerId(self->id()), region, *apply,
+                                           /*restarted=*/true));
   peer->stats.leader_seen = now;
   peer->node().SetStamp(static_cast<uint64_t>(now.nanos));
   // Nobody else votes: no need to wait.
