@@ -45,6 +45,8 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::Create(ReplicaOptions options,
   config.heartbeat_tick = options.heartbeat_ticks;
   config.max_uncommitted_size = uint64_t{1} << 30;
   config.async_storage = false;
+  // A member that comes back may have acknowledged a heartbeat just before it went.
+  config.restarted = deps.log->GetHardState(kRaftGroup).term != 0;
   ASSIGN_OR_RETURN(replica->node_,
                    raft::RawNode::Create(config, &replica->storage_, &replica->random_));
   replica->PublishMembers();
