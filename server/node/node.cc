@@ -151,10 +151,10 @@ absl::Status Node::Impl::ConnectPd(const std::function<bool()>& interrupted) {
     const absl::Status status = Await<absl::Status>(
         [&](auto done) { pd_channel_->WaitForLeader(seconds(2), std::move(done)); });
     if (status.ok()) return absl::OkStatus();
-    if (interrupted()) return Cancelled("stopped while waiting for PD");
     LOG_WARN(log_, "PD cannot be reached, trying again",
              {"endpoints", fmt::format("{}", fmt::join(config_.pd.endpoints, ","))},
              {"error", status});
+    if (interrupted()) return Cancelled("stopped while waiting for PD");
   }
 }
 
@@ -221,6 +221,7 @@ absl::Status Node::Impl::Serve() {
   }
   transport_load_.emplace(&files_, &clock_, kServerThreads);
   SampleTransportLoad();
+  if (ttl_filter_ != nullptr) DropExpired();
   return absl::OkStatus();
 }
 
@@ -287,6 +288,17 @@ void Node::Impl::RegisterStatus() {
 rpc::TlsFiles Node::Impl::Tls() const {
   return {config_.security.ca_path, config_.security.cert_path, config_.security.key_path,
           config_.security.cert_allowed_cn};
+}
+
+// Compactions drop what expired; data that nothing rewrites by itself is rewritten this often.
+void Node::Impl::DropExpired() {
+  completions_.PostAfter(config_.storage.ttl_check_poll_interval, [this] {
+    background_.Post([this] {
+      const absl::Status s = engine_->CompactRange(engine::Cf::kDefault, "", "");
+      if (!s.ok()) LOG_WARN(log_, "expired values could not be dropped", {"error", s});
+    });
+    DropExpired();
+  });
 }
 
 void Node::Impl::ProfileCpu(int duration, int hertz, Callback<absl::StatusOr<std::string>> done) {

@@ -65,6 +65,7 @@ class Node::Impl {
   void RegisterGrpc();
   void RegisterStatus();
   void SampleTransportLoad();
+  void DropExpired();
   void ProfileCpu(int duration, int hertz, Callback<absl::StatusOr<std::string>> done);
   rpc::TlsFiles Tls() const;
   absl::Status ExplainOpen(const absl::Status& status, std::string_view what) const;

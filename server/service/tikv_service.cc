@@ -35,42 +35,14 @@ void TikvService::RegisterRaw(rpc::Server* server, std::string_view name, Method
       });
 }
 
-// Transactions are not served, but what a client's region cache learns from a read (region errors,
-// API version) is told as usual; only then comes the refusal.
+// Transactions are not served, but what a client's region cache learns from any request (region
+// errors, API version) is told as usual; only then comes the refusal.
 template <class Request, class Response>
-void TikvService::RegisterTxnRead(rpc::Server* server, std::string_view name) {
+void TikvService::RegisterTxn(rpc::Server* server, std::string_view name, Refusal refusal) {
   rpc::Unary<Request, Response>(
       *server, Path(name),
-      [this, name = std::string(name)](const Request& request, const rpc::CallContext&,
-                                       rpc::Responder<Response> responder) {
-        if (absl::Status s = deps_.gate->CheckCluster(request.context()); !s.ok()) {
-          return responder.Fail(std::move(s));
-        }
-        deps_.observer->OnFailed(Method::kUnsupported);
-        if (const RawError error = deps_.gate->CheckTxn(name, request.context()); error) {
-          Response response;
-          SetAbort(error.AbortText(), &response);
-          return responder.Reply(response);
-        }
-        engine_->AsyncRead(deps_.gate->Header(request.context()),
-                           [name, responder = std::move(responder)](ReadResult read) mutable {
-                             Response response;
-                             if (read.error) {
-                               response.set_allocated_region_error(read.error.Release());
-                             } else {
-                               SetAbort(NotSupportedText(name), &response);
-                             }
-                             responder.Reply(response);
-                           });
-      });
-}
-
-template <class Request, class Response>
-void TikvService::RegisterTxnWrite(rpc::Server* server, std::string_view name) {
-  rpc::Unary<Request, Response>(
-      *server, Path(name),
-      [this, name = std::string(name)](const Request& request, const rpc::CallContext&,
-                                       rpc::Responder<Response> responder) {
+      [this, refusal, name = std::string(name)](const Request& request, const rpc::CallContext&,
+                                                rpc::Responder<Response> responder) {
         deps_.observer->OnFailed(Method::kUnsupported);
         if (absl::Status s = deps_.gate->CheckCluster(request.context()); !s.ok()) {
           return responder.Fail(std::move(s));
@@ -80,7 +52,19 @@ void TikvService::RegisterTxnWrite(rpc::Server* server, std::string_view name) {
           SetAbort(error.AbortText(), &response);
           return responder.Reply(response);
         }
-        responder.Fail(Unimplemented("{}", NotSupportedText(name)));
+        engine_->AsyncRead(
+            deps_.gate->Header(request.context()),
+            [name, refusal, responder = std::move(responder)](ReadResult read) mutable {
+              Response response;
+              if (read.error) {
+                response.set_allocated_region_error(read.error.Release());
+              } else if (refusal == Refusal::kStatus) {
+                return responder.Fail(Unimplemented("{}", NotSupportedText(name)));
+              } else {
+                SetAbort(NotSupportedText(name), &response);
+              }
+              responder.Reply(response);
+            });
       });
 }
 
@@ -105,11 +89,11 @@ void TikvService::Register(rpc::Server* server) {
   RegisterRaw<RawChecksumRequest, RawChecksumResponse>(server, "RawChecksum", Method::kRawChecksum);
   RegisterRaw<RawCoprocessorRequest, RawCoprocessorResponse>(server, "RawCoprocessor",
                                                              Method::kRawCoprocessor);
-  RegisterTxnRead<GetRequest, GetResponse>(server, "KvGet");
-  RegisterTxnRead<BatchGetRequest, BatchGetResponse>(server, "KvBatchGet");
-  RegisterTxnRead<ScanRequest, ScanResponse>(server, "KvScan");
-  RegisterTxnWrite<PrewriteRequest, PrewriteResponse>(server, "KvPrewrite");
-  RegisterTxnWrite<CommitRequest, CommitResponse>(server, "KvCommit");
+  RegisterTxn<GetRequest, GetResponse>(server, "KvGet", Refusal::kInReply);
+  RegisterTxn<BatchGetRequest, BatchGetResponse>(server, "KvBatchGet", Refusal::kInReply);
+  RegisterTxn<ScanRequest, ScanResponse>(server, "KvScan", Refusal::kInReply);
+  RegisterTxn<PrewriteRequest, PrewriteResponse>(server, "KvPrewrite", Refusal::kStatus);
+  RegisterTxn<CommitRequest, CommitResponse>(server, "KvCommit", Refusal::kStatus);
   RegisterRegionCalls(server);
   rpc::Stream<tikvpb::BatchCommandsRequest, tikvpb::BatchCommandsResponse>(
       *server, Path("BatchCommands"),

@@ -22,10 +22,10 @@ class TikvService {
  private:
   template <class Request, class Response>
   void RegisterRaw(rpc::Server* server, std::string_view name, Method method);
+  // How a transactional call is refused: an abort in an OK reply, or UNIMPLEMENTED.
+  enum class Refusal { kInReply, kStatus };
   template <class Request, class Response>
-  void RegisterTxnRead(rpc::Server* server, std::string_view name);
-  template <class Request, class Response>
-  void RegisterTxnWrite(rpc::Server* server, std::string_view name);
+  void RegisterTxn(rpc::Server* server, std::string_view name, Refusal refusal);
   void RegisterRegionCalls(rpc::Server* server);
   void SplitRegion(const kvrpcpb::SplitRegionRequest& request,
                    rpc::Responder<kvrpcpb::SplitRegionResponse> responder);
