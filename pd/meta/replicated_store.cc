@@ -278,6 +278,7 @@ void ReplicatedStore::OnApplied(const std::vector<Event>& events) {
 
 void ReplicatedStore::OnMembersChanged() {
   LoadClusterId();  // It may have come with a snapshot.
+  Introduce();
 }
 
 void ReplicatedStore::OnFailed(const absl::Status& status) { deps_.on_fatal(status); }

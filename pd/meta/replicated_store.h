@@ -45,6 +45,10 @@ class ReplicatedStore final : public MetaStore, private ReplicaEvents {
   ~ReplicatedStore() override;
   void Start();
 
+  // Until `serves` says so, this member does not name itself as the leader: clients that find the
+  // leader expect it to answer.  Before Start; called from any thread.
+  void SetServes(std::function<bool()> serves) { serves_ = std::move(serves); }
+
   // --- For the etcd services ----------------------------------------------------------------
   Replica& replica() { return *replica_; }
   StateMachine& machine() { return *deps_.storage->machine(); }
@@ -105,6 +109,7 @@ class ReplicatedStore final : public MetaStore, private ReplicaEvents {
 
   const StoreOptions options_;
   const StoreDeps deps_;
+  std::function<bool()> serves_;
   std::unique_ptr<WatchHub> hub_;
   std::unique_ptr<Replica> replica_;
   std::atomic<uint64_t> cluster_id_{0};
@@ -114,6 +119,7 @@ class ReplicatedStore final : public MetaStore, private ReplicaEvents {
   Random random_;
   std::vector<LeaderListener*> listeners_;
   bool introducing_ = false;
+  bool introduced_ = false;
   bool attributes_put_ = false;
   MonotonicTime next_priority_check_;
 };

@@ -86,13 +86,19 @@ Member ReplicatedStore::Self() const {
   return self;
 }
 
+// Nobody before this member serves as one: whoever asks it for the leader takes it for ready.
 std::optional<Member> ReplicatedStore::Leader() const {
+  const uint64_t self = options_.replica.member_id;
   const uint64_t leader = replica_->view().leader.load(std::memory_order_acquire);
   if (leader == 0) return std::nullopt;
+  if (leader == self && (leader_term() == 0 || (serves_ && !serves_()))) return std::nullopt;
+  std::optional<Member> found;
+  bool introduced = false;
   for (Member& member : Members()) {
-    if (member.id == leader) return std::move(member);
+    introduced = introduced || (member.id == self && !member.client_urls.empty());
+    if (member.id == leader) found = std::move(member);
   }
-  return std::nullopt;
+  return introduced ? found : std::nullopt;
 }
 
 bool ReplicatedStore::IsHealthy(MemberId id) const { return replica_->IsAlive(id); }
@@ -136,8 +142,10 @@ void ReplicatedStore::Introduce() {
   auto it = members.find(options_.replica.member_id);
   if (it == members.end()) return;
   const etcdserverpb::Member& known = it->second;
+  // Peer URLs are told once: later they may be changed from outside, by MemberUpdate.
   if (known.name() == options_.name && SameUrls(known.clienturls(), options_.client_urls) &&
-      SameUrls(known.peerurls(), options_.peer_urls)) {
+      (introduced_ || SameUrls(known.peerurls(), options_.peer_urls))) {
+    introduced_ = true;
     return;
   }
   etcdserverpb::Member self;

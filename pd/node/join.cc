@@ -58,6 +58,8 @@ absl::StatusOr<uint64_t> FindOurselves(const MemberListResponse& list, const Nod
       return FailedPrecondition("missing data or join a duplicated pd: the cluster has a member {}",
                                 config.name);
     }
+  }
+  for (const Member& member : list.members()) {
     if (!HasStarted(member)) {
       // Taken up by a start of ours that was cut short?
       if (SharesUrl(member.peerurls(), peers)) return member.id();

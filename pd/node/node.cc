@@ -302,6 +302,7 @@ void Node::Impl::RegisterServices() {
 }
 
 absl::Status Node::Impl::Listen() {
+  store->SetServes([this] { return tso->IsServing() && cluster->serving(); });
   for (const std::string& url : SplitCommas(config.peer_urls)) {
     RETURN_IF_ERROR(peer_server->Listen(HostPort(url)).status());
   }

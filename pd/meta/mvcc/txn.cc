@@ -46,6 +46,7 @@ class Execution {
   absl::Status Run(const TxnRequest& txn, TxnResponse* out) {
     const bool succeeded = path_[step_++];
     out->set_succeeded(succeeded);
+    out->mutable_header();
     for (const RequestOp& op : succeeded ? txn.success() : txn.failure()) {
       RETURN_IF_ERROR(RunOp(op, out->add_responses()));
     }
@@ -74,6 +75,9 @@ class Execution {
     } else {
       ASSIGN_OR_RETURN(*out, ExecuteRange(writer_ != nullptr ? writer_->now() : view_, r));
     }
+    // Go's software transactions read on at this revision.
+    out->mutable_header()->set_revision(writer_ != nullptr ? writer_->revision()
+                                                           : view_.revision());
     return absl::OkStatus();
   }
 
