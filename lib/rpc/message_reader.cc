@@ -19,7 +19,8 @@ absl::Status MessageReader::TakePrefix(std::string_view* chunk, size_t max_bytes
   }
   if (prefix_[0] != 0 && prefix_[0] != 1) return Internal("bad flag in a message prefix");
   if (length_ > max_bytes) {
-    return ResourceExhausted("message of {} bytes is larger than the limit of {}", length_,
+    // The text of gRPC in Go, which clients know.
+    return ResourceExhausted("grpc: received message larger than max ({} vs. {})", length_,
                              max_bytes);
   }
   return absl::OkStatus();

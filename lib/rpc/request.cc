@@ -10,12 +10,31 @@
 #include "lib/rpc/server_state.h"
 
 namespace tikv::rpc {
+namespace {
+
+// With the texts of gRPC in Go, which clients know: the service or only the method is missing.
+absl::Status UnknownPath(const ServerState& server, std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos || slash == 0) {
+    return Unimplemented("malformed method name: {}", path);
+  }
+  const std::string_view service = path.substr(1, slash - 1);
+  const std::string_view prefix = path.substr(0, slash + 1);
+  for (const auto& [known, method] : server.methods) {
+    if (std::string_view(known).starts_with(prefix)) {
+      return Unimplemented("unknown method {} for service {}", path.substr(slash + 1), service);
+    }
+  }
+  return Unimplemented("unknown service {}", service);
+}
+
+}  // namespace
 
 void Connection::StartCall(Call& call) {
   call.method = server_->Find(call.path);
   if (call.method == nullptr) {
     stats_.unknown_method.fetch_add(1, std::memory_order_relaxed);
-    return RefuseRequest(call, Unimplemented("unknown method {}", call.path));
+    return RefuseRequest(call, UnknownPath(*server_, call.path));
   }
   if (server_->abandoned.load(std::memory_order_relaxed) >= limits_.max_abandoned_calls) {
     stats_.abandoned_limit.fetch_add(1, std::memory_order_relaxed);
