@@ -13,6 +13,7 @@
 
 namespace tikv::http {
 
+// What all requests of a client share.
 struct ClientOptions {
   std::string ca_path;  // https: whom to trust; empty: the system's store.
   std::string cert_path;
@@ -20,6 +21,7 @@ struct ClientOptions {
   size_t max_body_bytes = 256 << 20;
 };
 
+// One request; a plain value.
 struct ClientRequest {
   std::string method = "GET";
   std::string url;  // "http://127.0.0.1:2379/pd/api/v1/stores"; https too.

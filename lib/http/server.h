@@ -26,6 +26,7 @@ struct TlsFiles {
   bool enabled() const { return !cert_path.empty(); }
 };
 
+// What a server may be told; every bound ends in a status code or a closed connection.
 struct ServerOptions {
   std::string thread_name = "http-server";
   TlsFiles tls;

@@ -28,6 +28,7 @@ namespace tikv::rpc {
 
 struct ChannelState;  // Internal.
 
+// How one call is made.
 struct CallOptions {
   // Zero: no deadline.
   std::chrono::milliseconds timeout{0};
@@ -74,6 +75,7 @@ class ClientStream {
   virtual size_t pending_bytes() const = 0;
 };
 
+// What a stream has beyond its call.
 struct StreamOptions {
   // Send refuses when this much waits; one message may always wait.
   size_t max_pending_bytes = size_t{64} << 20;
@@ -108,6 +110,7 @@ class Channel {
   std::string address_;
 };
 
+// What all channels of a pool share.
 struct ChannelPoolOptions {
   TlsFiles tls;
   std::string thread_name = "grpc-client";

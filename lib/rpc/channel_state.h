@@ -21,12 +21,14 @@ class CompletionTag {
   virtual void Run(bool ok) = 0;
 };
 
+// A call that the pool can end.  TryCancel is thread-safe.
 class CancellableCall {
  public:
   virtual ~CancellableCall() = default;
   virtual void TryCancel() = 0;
 };
 
+// Thread-safe; lives as long as the pool or a call under way.
 struct ChannelState {
   explicit ChannelState(ChannelPoolOptions o);
 

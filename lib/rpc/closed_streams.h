@@ -9,6 +9,7 @@
 
 namespace tikv::rpc {
 
+// Of one connection; not thread-safe.
 class ClosedStreams {
  public:
   enum class Fate {

@@ -20,7 +20,8 @@
 namespace tikv::rpc {
 
 // Lives on one loop, which owns it.  Its code is spread over
-//   connection.cc  sockets, first bytes, time-outs
+//   connection.cc  sockets, first bytes
+//   timeouts.cc    time-outs, keepalive
 //   session.cc     nghttp2's callbacks
 //   request.cc     from bytes to handlers, flow control
 //   response.cc    from handlers to frames
@@ -73,6 +74,8 @@ class Connection final : public EventSource, public Timer {
   bool Write(std::string_view bytes);
   bool WriteLeftover();
   void UpdateInterest();
+
+  // timeouts.cc
   void ScheduleTick(int64_t due_ns);
   bool CheckTimeouts(int64_t* next_ns);
   bool CheckKeepalive(int64_t* next_ns);

@@ -9,6 +9,7 @@
 
 namespace tikv::rpc {
 
+// Of one connection; not thread-safe.
 class FrameTracker {
  public:
   struct Header {

@@ -10,7 +10,7 @@
 namespace tikv::rpc {
 namespace {
 
-constexpr size_t kRatioGrace = 1 << 20;
+constexpr size_t kRatioGrace = 4 << 20;
 constexpr size_t kSmallestPiece = 4 << 10;
 constexpr size_t kLargestPiece = 1 << 20;
 constexpr int kGzipWindow = 16 + MAX_WBITS;
@@ -24,8 +24,6 @@ absl::StatusOr<std::string> Gunzip(std::string_view compressed, const InflateLim
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
   stream.avail_in = static_cast<uInt>(compressed.size());
 
-  const size_t by_ratio = std::max(kRatioGrace, compressed.size() * limits.max_ratio);
-  const size_t bound = std::min(limits.max_bytes, by_ratio);
   // In pieces: growing one string would hold three times what a bomb is allowed.
   std::vector<std::string> pieces;
   size_t size = 0;
@@ -38,8 +36,12 @@ absl::StatusOr<std::string> Gunzip(std::string_view compressed, const InflateLim
     const uInt before = stream.avail_out;
     result = inflate(&stream, Z_NO_FLUSH);
     size += before - stream.avail_out;
+    // Judged as it goes: a bomb is known by its first megabytes.
+    const size_t taken = compressed.size() - stream.avail_in;
+    const size_t bound =
+        std::min(limits.max_bytes, std::max(kRatioGrace, taken * limits.max_ratio));
     if (size > bound) {
-      return ResourceExhausted("message inflates from {} to more than {} bytes", compressed.size(),
+      return ResourceExhausted("{} bytes of a compressed message inflate to more than {}", taken,
                                bound);
     }
     const bool starved = stream.avail_in == 0 && stream.avail_out != 0;
@@ -48,7 +50,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view compressed, const InflateLim
     }
   }
   if (stream.avail_in != 0) return Internal("bytes after the end of a compressed message");
-  pieces.back().resize(pieces.back().size() - stream.avail_out);
+  pieces.back().erase(pieces.back().size() - stream.avail_out);
   if (pieces.size() == 1) return std::move(pieces[0]);
   std::string out;
   out.reserve(size);

@@ -8,9 +8,10 @@
 
 namespace tikv::rpc {
 
+// What a compressed message may become.
 struct InflateLimits {
   size_t max_bytes;
-  size_t max_ratio;  // Applies past 1 MiB of output.
+  size_t max_ratio;  // Of output to input so far; applies past 4 MiB of output.
 };
 
 // gzip.  ResourceExhausted over a limit, as soon as it is reached; Internal for bad data.

@@ -33,7 +33,7 @@ struct ServerLimits {
 
   // A message, after decompression.
   size_t max_message_bytes = size_t{512} << 20;
-  // Compressed messages may not inflate beyond this ratio once past 1 MiB.
+  // Compressed messages may not inflate beyond this ratio once past 4 MiB.
   size_t max_inflate_ratio = 64;
   // Received bytes that handlers have not been given yet; a single message may always complete
   // alone, others wait for credit.
@@ -63,6 +63,7 @@ struct ServerLimits {
   std::chrono::milliseconds max_age{0};                    // 0: for ever.
 };
 
+// What a server is told once, at its making.
 struct ServerOptions {
   int loops = 2;
   std::string thread_name = "grpc-server";  // Loops are called <thread_name>-<n>.

@@ -20,6 +20,7 @@ struct StringHash {
   size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
 };
 
+// Shared by pointer with everything of the server; fields say who may touch them.
 struct ServerState {
   explicit ServerState(ServerOptions o) : options(std::move(o)) {}
 

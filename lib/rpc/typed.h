@@ -101,6 +101,7 @@ class TypedStreamHandler {
 
 namespace internal {
 
+// Parses what the typed handler is given.
 template <class Request>
 class TypedStreamAdapter : public StreamHandler {
  public:

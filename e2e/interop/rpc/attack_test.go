@@ -300,7 +300,7 @@ func TestRow09GzipBomb(t *testing.T) {
 			}
 		}
 	})
-	if peak := s.stats()["peak_kib"]; peak > 200<<10 {
+	if peak := s.stats()["peak_kib"]; peak > 64<<10 {
 		t.Errorf("memory rose to %s", mib(peak))
 	}
 }
