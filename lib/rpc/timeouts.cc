@@ -1,4 +1,6 @@
 // What a connection may not do for ever.  One timer, set to the nearest thing that could be due.
+#include <sys/epoll.h>
+
 #include "lib/base/status.h"
 #include "lib/rpc/connection.h"
 #include "lib/rpc/server_state.h"
