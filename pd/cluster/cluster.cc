@@ -194,6 +194,8 @@ absl::Status Cluster::StoreHeartbeat(const pdpb::StoreHeartbeatRequest& request,
   const int64_t now = NowMs();
   RETURN_IF_ERROR(state_.stores.Heartbeat(request.stats(), now));
   StoreInfo* s = state_.stores.FindMutable(StoreId(request.stats().store_id()));
+  auto stream = streams_.find(request.stats().store_id());
+  if (stream != streams_.end() && stream->second == nullptr) streams_.erase(stream);  // It lives.
   if (now - s->persisted_heartbeat_ms > kPersistEveryMs) {
     s->persisted_heartbeat_ms = now;
     PersistStore(*s, nullptr);

@@ -253,6 +253,21 @@ TEST_F(ClusterTest, ANewLeaderGoesOnWithWhatWasDurable) {
   });
 }
 
+TEST_F(ClusterTest, AStoreWhoseStreamBrokeTakesNoLeaders) {
+  Bootstrap();
+  Settle();
+  auto paused = [&] {
+    sim_.RunFor(milliseconds(200));
+    return cluster_->With(
+        [](ClusterState& s) { return s.stores.Find(StoreId(1))->pause_leader_in; });
+  };
+  EXPECT_FALSE(paused());
+  cluster_->CloseStream(sink_.get());
+  EXPECT_TRUE(paused());
+  Beat(1);
+  EXPECT_FALSE(paused());
+}
+
 TEST_F(ClusterTest, AStoreIsNotBuriedOnIncompleteReports) {
   Bootstrap();
   for (uint64_t id : {4, 5, 6}) AddStore(id);

@@ -69,13 +69,9 @@ void Cluster::TryCheck(const ClusterView& view, const RegionPtr& region) {
 void Cluster::CloseStream(const OrderSink* stream) {
   std::vector<std::shared_ptr<OrderSink>> closed;  // Freed outside the lock.
   std::lock_guard lock(mu_);
-  for (auto it = streams_.begin(); it != streams_.end();) {
-    if (it->second.get() != stream) {
-      ++it;
-      continue;
-    }
-    closed.push_back(std::move(it->second));
-    it = streams_.erase(it);
+  // The entry stays, empty: the store has probably died, long before its silence would show it.
+  for (auto& [store, bound] : streams_) {
+    if (bound.get() == stream) closed.push_back(std::move(bound));
   }
 }
 
@@ -149,7 +145,8 @@ void Cluster::SendDueOrders() {
     const ClusterView view = View();
     for (auto& order : state_.operators.Resend(view, view.now_ms - kResendMs)) {
       auto stream = streams_.find(order.target_peer().store_id());
-      if (stream != streams_.end()) out.emplace_back(stream->second, std::move(order));
+      if (stream == streams_.end() || stream->second == nullptr) continue;
+      out.emplace_back(stream->second, std::move(order));
     }
   }
   for (auto& [stream, order] : out) {

@@ -82,6 +82,11 @@ void Cluster::PauseLeaderMoves() {
     StoreInfo* store = state_.stores.FindMutable(StoreId(id));
     store->pause_leader_in = store->pause_leader_out = store->slow_evicted = false;
   }
+  // Whoever lost its stream takes no leaders until it reports again.
+  for (const auto& [id, stream] : streams_) {
+    StoreInfo* store = stream == nullptr ? state_.stores.FindMutable(StoreId(id)) : nullptr;
+    if (store != nullptr) store->pause_leader_in = true;
+  }
   for (const SchedulerEntry& e : state_.schedulers) {
     const std::string type = e.scheduler->type();
     for (StoreId id : e.scheduler->Stores()) {
