@@ -18,11 +18,13 @@
 
 namespace tikv::server {
 
+// What became of a split; `regions` only without error.
 struct SplitResult {
   RegionError error;
   std::vector<metapb::Region> regions;  // Left to right; the old id is the last.
 };
 
+// One replica as Debug shows it; a copy.
 struct RegionDetails {
   raft_serverpb::RaftLocalState raft_local_state;
   raft_serverpb::RaftApplyState raft_apply_state;

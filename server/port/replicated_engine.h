@@ -10,11 +10,13 @@
 
 namespace tikv::server {
 
+// The answer to AsyncRead: an error or a view.
 struct ReadResult {
   RegionError error;  // Empty: `view` is set.
   RegionView view;
 };
 
+// The answer to AsyncWrite.
 struct WriteResult {
   RegionError error;  // Empty: committed and applied on this store.
   uint64_t index = 0;

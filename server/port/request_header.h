@@ -8,6 +8,7 @@
 
 namespace tikv::server {
 
+// Plain values, copied along with the request.
 struct RequestHeader {
   RegionId region;
   PeerId peer;

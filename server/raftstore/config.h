@@ -8,6 +8,7 @@
 
 namespace tikv::server {
 
+// Plain values; fixed once the store has started.
 struct RaftStoreConfig {
   // ---- Raft ----
   std::chrono::milliseconds tick_interval{100};

@@ -34,6 +34,7 @@ struct PeersChanged {
   PeerChanges changes;
   metapb::Region region;
 };
+// The entry cut the region.
 struct RegionSplit {
   std::vector<metapb::Region> regions;  // Left to right; the last is this one.
 };
@@ -43,6 +44,7 @@ using ApplyEffect = std::variant<std::monostate, PeersChanged, RegionSplit, LogC
 // The epoch check failed, or the command broke its rules; nothing was changed by it.
 enum class ApplyVerdict : uint8_t { kDone, kEpochNotMatch, kRefused };
 
+// What became of one entry.
 struct ApplyOutcome {
   ApplyVerdict verdict = ApplyVerdict::kDone;
   std::string reason;  // When refused.

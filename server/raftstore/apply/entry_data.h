@@ -27,6 +27,7 @@ absl::StatusOr<EntryKind> KindOfEntry(std::string_view data);
 
 // The head of a write entry; commands are appended to it.
 std::string WriteEntryHead(uint64_t version);
+// A write entry taken apart; views into its data.
 struct WriteEntry {
   uint64_t version = 0;
   std::string_view commands;  // Into the data.
@@ -35,6 +36,7 @@ absl::StatusOr<WriteEntry> DecodeWriteEntry(std::string_view data);
 
 std::string EncodeAdminEntry(uint64_t version, uint64_t conf_ver,
                              const raft_cmdpb::AdminRequest& request);
+// The epoch under which an admin command was proposed.
 struct AdminEntry {
   uint64_t version = 0;
   uint64_t conf_ver = 0;

@@ -16,6 +16,7 @@
 
 namespace tikv::server {
 
+// A read and who waits for it.
 struct PendingRead {
   RequestHeader header;
   Callback<ReadResult> done;

@@ -41,6 +41,7 @@ struct SplitCheckTask {
   bool forced = false;  // Cut also when small (asked by the placement driver).
 };
 
+// What a split check found.
 struct SplitCheckResult {
   RegionId region;
   uint64_t version = 0;

@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kBatchRaft = "/tikvpb.Tikv/BatchRaft";
 constexpr size_t kMaxBatchMessages = 256;
 constexpr size_t kMaxBatchBytes = size_t{8} << 20;
-constexpr size_t kMaxWaiting = 4096;  // While the stream is being opened.
+// What may wait while the stream is being opened.
+constexpr size_t kMaxWaiting = 4096;
+constexpr size_t kMaxWaitingBytes = size_t{64} << 20;
 constexpr rpc::StreamOptions kStreamOptions{.max_pending_bytes = size_t{64} << 20};
 constexpr Duration kReopenInterval = std::chrono::milliseconds(300);
 constexpr Duration kReportInterval = std::chrono::seconds(1);
@@ -19,7 +21,12 @@ constexpr Duration kReportInterval = std::chrono::seconds(1);
 
 struct RaftSender::Connection {
   std::vector<raft_serverpb::RaftMessage> waiting;
+  size_t waiting_bytes = 0;  // Counted while there is no stream.
   std::shared_ptr<rpc::ClientStream> stream;
+  void Drop() {
+    waiting.clear();
+    waiting_bytes = 0;
+  }
   bool opening = false;
   bool listed = false;  // In pending_.
   MonotonicTime last_open{INT64_MIN / 2};
@@ -57,7 +64,10 @@ void RaftSender::Send(raft_serverpb::RaftMessage message) {
   const uint64_t store = message.to_peer().store_id();
   auto& connection = connections_[store];
   if (connection == nullptr) connection = std::make_shared<Connection>();
-  if (connection->waiting.size() >= kMaxWaiting) return Lost(StoreId(store), connection.get());
+  if (connection->stream == nullptr) connection->waiting_bytes += message.ByteSizeLong();
+  if (connection->waiting.size() >= kMaxWaiting || connection->waiting_bytes > kMaxWaitingBytes) {
+    return Lost(StoreId(store), connection.get());
+  }
   connection->waiting.push_back(std::move(message));
   if (connection->listed) return;
   connection->listed = true;
@@ -81,7 +91,7 @@ void RaftSender::Flush() {
 
 void RaftSender::FlushTo(StoreId store, const std::shared_ptr<Connection>& connection) {
   std::vector<raft_serverpb::RaftMessage> messages = std::move(connection->waiting);
-  connection->waiting.clear();
+  connection->Drop();
   tikvpb::BatchRaftMessage batch;
   size_t bytes = 0;
   auto send = [&] {
@@ -104,7 +114,7 @@ void RaftSender::Open(StoreId store, const std::shared_ptr<Connection>& connecti
   if (connection->opening) return;
   const MonotonicTime now = clock_->Now();
   if (now - connection->last_open < kReopenInterval) {
-    connection->waiting.clear();
+    connection->Drop();
     return Lost(store, connection.get());
   }
   connection->opening = true;
@@ -120,7 +130,7 @@ void RaftSender::OnAddress(StoreId store, const std::shared_ptr<Connection>& con
   if (!address.ok()) {
     LOG_WARN(log_, "no address of a store", {"store_id", store.value},
              {"error", Message(address.status())});
-    connection->waiting.clear();
+    connection->Drop();
     return Lost(store, connection.get());
   }
   const std::shared_ptr<rpc::Channel> channel = channels_->Get(*address);
