@@ -98,7 +98,8 @@ void RaftStore::RegisterServices(rpc::Server* server) {
   sinks.messages = [this](std::vector<raft_serverpb::RaftMessage> messages) {
     size_t bytes = 0;
     for (const auto& message : messages) bytes += message.ByteSizeLong();
-    if (Admit(bytes)) return;  // Lost, as on a bad network.
+    // Also while closing: the others may need this one's votes to the last.
+    if (!Reserve(bytes)) return;  // Lost, as on a bad network.
     stats_.messages_received += messages.size();
     Enter([this, bytes, messages = std::move(messages)]() mutable {
       Leave(bytes);
@@ -111,14 +112,19 @@ void RaftStore::RegisterServices(rpc::Server* server) {
 
 RegionError RaftStore::Admit(size_t bytes) {
   if (closing_.load(std::memory_order_relaxed)) return Closing();
+  if (Reserve(bytes)) return {};
+  return RegionError::ServerIsBusy("raftstore is busy");
+}
+
+bool RaftStore::Reserve(size_t bytes) {
   const size_t cost = bytes + kMessageBytes;
   const bool many = queued_.fetch_add(1) >= options_.config.max_inbox_messages;
   // One request of any size may always wait.
   const bool large = queued_bytes_.fetch_add(cost) >= options_.config.max_inbox_bytes;
-  if (!many && !large) return {};
+  if (!many && !large) return true;
   Leave(bytes);
   ++stats_.refused;
-  return RegionError::ServerIsBusy("raftstore is busy");
+  return false;
 }
 
 void RaftStore::Leave(size_t bytes) {

@@ -95,6 +95,7 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
 
   // What may enter the raft thread's queue; an error when it is full or the store is closing.
   RegionError Admit(size_t bytes);
+  bool Reserve(size_t bytes);  // The bound alone.
   void Leave(size_t bytes);
   // Runs on the raft thread, and a round after all that is queued then.
   void Enter(Task task);

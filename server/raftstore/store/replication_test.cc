@@ -184,6 +184,20 @@ TEST(Leadership, TransferMovesIt) {
   EXPECT_NE(c.PutAt(old, header, "k", "v").find("not leader"), std::string::npos);
 }
 
+TEST(Leadership, NotToAStoreThatIsDown) {
+  TestCluster c(3, 3);
+  const uint64_t leader = c.Leader();
+  const uint64_t down = leader % 3 + 1;
+  c.Tick(5);
+  c.at(down).Stop();
+  c.Tick(12);
+  pdpb::RegionHeartbeatResponse order;
+  order.set_region_id(1);
+  order.mutable_transfer_leader()->mutable_peer()->set_id(100 + down);
+  c.at(leader).store().OnPdOrder(order);
+  EXPECT_EQ(c.PutAt(leader, c.Header(leader), "k", "v"), "");
+}
+
 TEST(Leadership, AStoreThatLeavesHandsItsLeadersOver) {
   TestCluster c(3, 3);
   const uint64_t old = c.Leader();

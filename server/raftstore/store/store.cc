@@ -7,6 +7,7 @@
 #include "lib/base/status.h"
 #include "lib/engine/engine.h"
 #include "server/codec/keys.h"
+#include "server/raftstore/store/liveness.h"
 
 namespace tikv::server {
 
@@ -115,7 +116,8 @@ size_t Store::TransferLeadersAway() {
     if (!peer->IsLeader()) continue;
     uint64_t best = 0, best_match = 0;
     for (const raft::PeerStatus& other : peer->node().GetStatus().peers) {
-      if (other.id == peer->id().value || other.learner || !other.recent_active) continue;
+      if (other.id == peer->id().value || other.learner) continue;
+      if (!HeardOfLately(*peer, other.id, *context_.config)) continue;
       if (best == 0 || other.match > best_match) best = other.id, best_match = other.match;
     }
     if (best == 0) continue;  // Nobody could take over.

@@ -3,6 +3,7 @@
 
 #include "lib/base/status.h"
 #include "server/codec/keys.h"
+#include "server/raftstore/store/liveness.h"
 #include "server/raftstore/store/store.h"
 
 namespace tikv::server {
@@ -116,6 +117,7 @@ void Store::OnPdOrder(const pdpb::RegionHeartbeatResponse& order) {
                                          order.transfer_leader().peers().end());
     if (candidates.empty()) candidates.push_back(order.transfer_leader().peer());
     for (const metapb::Peer& candidate : candidates) {
+      if (!HeardOfLately(*peer, candidate.id(), *context_.config)) continue;
       if (peer->TransferLeader(PeerId(candidate.id())).ok()) break;
     }
   } else if (order.has_split_region()) {
