@@ -44,7 +44,9 @@ int main(int argc, char** argv) {
   }
   const sigset_t signals = BlockStopSignals();
   tikv::server::Node node(std::move(command), argc, argv);
-  if (absl::Status status = node.Start(&StopSignalPending); !status.ok()) return Fail(status);
+  if (absl::Status status = node.Start(&StopSignalPending); !status.ok()) {
+    return absl::IsCancelled(status) ? 0 : Fail(status);  // Asked to stop before it had begun.
+  }
   int signal = 0;
   sigwait(&signals, &signal);
   node.Stop();
