@@ -130,9 +130,12 @@ void Cluster::AllocIds(uint64_t count, IdAllocator::Done done) {
     // Checked under the lock: whoever waits when leadership ends is told so by Unload.
     if (term_ != 0) {
       last = state_.ids.TryTake(count);
-      if (!last) state_.ids.Wait(count, std::move(done));
+      if (!last) {
+        state_.ids.Wait(count, std::move(done));
+        ExtendIds();
+        return;
+      }
       ExtendIds();
-      if (!last) return;
     }
   }
   last ? std::move(done)(*last) : std::move(done)(NotLeader());
