@@ -13,7 +13,7 @@ enum class ReadOnlyOption {
   kSafe,        // by a round of heartbeats that a quorum acknowledges
   kLeaseBased,  // by trusting the clock: REQUIRES check_quorum
 };
-
+// Copied by the node; plain data.  RawNode::Create refuses what makes no sense.
 struct Config {
   uint64_t id = 0;       // not 0
   uint64_t applied = 0;  // what the state machine already holds; committed entries start after it

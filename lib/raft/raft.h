@@ -175,6 +175,7 @@ class Raft {
 
 // The heartbeat's context: a round and a stamp, echoed by the follower.
 std::string EncodeRound(uint64_t round, uint64_t stamp);
+// What a context that came back says; zeros: unknown.
 struct Round {
   uint64_t round = 0;
   uint64_t stamp = 0;

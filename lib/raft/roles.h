@@ -15,6 +15,7 @@ namespace tikv::raft {
 
 struct Following {};
 
+// Of a candidate: the votes so far.
 struct Candidacy {
   explicit Candidacy(bool is_pre) : pre(is_pre) {}
 
@@ -33,6 +34,7 @@ struct Candidacy {
   std::vector<std::pair<uint64_t, bool>> votes;
 };
 
+// Of a leader: its peers, its waiting reads, a transfer under way.
 struct Leadership {
   Leadership(size_t max_inflight, uint64_t max_inflight_bytes)
       : peers(max_inflight, max_inflight_bytes) {}

@@ -42,7 +42,7 @@ struct PeerStatus {
 };
 // "StateReplicate match=11 next=15 paused inflight=3[full]"
 std::string PeerText(const PeerStatus& peer);
-
+// A copy as of the call; plain data.
 struct Status {
   uint64_t id = 0;
   eraftpb::HardState hard_state;

@@ -16,11 +16,13 @@
 
 namespace tikv::raft::scripts {
 
+// `key=value` or a bare word of a command's line.
 struct Arg {
   std::string key;
   std::vector<std::string> values;  // empty: a bare word
 };
 
+// One block of a script.
 struct Step {
   int line = 0;
   std::string command;

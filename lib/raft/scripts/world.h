@@ -52,6 +52,7 @@ class ScriptStorage : public MemoryStorage {
   std::vector<eraftpb::Snapshot>* history_;
 };
 
+// One replica with its storage and its two threads' queues.
 struct Node {
   Config config;
   std::vector<eraftpb::Snapshot> history;
@@ -61,6 +62,7 @@ struct Node {
   std::deque<Letter> apply_work;
 };
 
+// Owns the nodes and the messages between them; prints to `out`, which must outlive it.
 class World {
  public:
   explicit World(Output* out) : out_(out) {}

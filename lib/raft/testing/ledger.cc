@@ -50,8 +50,7 @@ void Ledger::Check() {
     const RawNode& node = *replica.node;
     CHECK_GE(node.term(), before.term) << "I7";
     CHECK_GE(node.commit(), before.commit) << "I9";
-    seen = {node.term(), node.commit(), node.last_index(), node.IsLeader(),
-            node.conf_state()};
+    seen = {node.term(), node.commit(), node.last_index(), node.IsLeader(), node.conf_state()};
     if (node.IsLeader()) CheckLeader(id, before);
   }
   if (++checks_ % 64 == 0) CheckLogsMatch();
