@@ -5,6 +5,14 @@
 #include <condition_variable>
 
 #include "lib/rpc/channel_state.h"
+#include "lib/rpc/tsan.h"
+
+#ifdef __SANITIZE_THREAD__
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:libgrpc\nrace:libgpr\nrace:libabsl\nmutex:libgrpc\ndeadlock:libgrpc\n"
+         "called_from_lib:libgrpc.so\ncalled_from_lib:libgpr.so\n";
+}
+#endif
 
 namespace tikv::rpc {
 namespace {
@@ -68,7 +76,10 @@ void ChannelState::Run() {
   pthread_setname_np(pthread_self(), options.thread_name.substr(0, 15).c_str());
   void* tag;
   bool ok;
-  while (queue.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->Run(ok);
+  while (queue.Next(&tag, &ok)) {
+    TakeFromGrpc(tag);
+    static_cast<CompletionTag*>(tag)->Run(ok);
+  }
 }
 
 bool ChannelState::Register(CancellableCall* call) {

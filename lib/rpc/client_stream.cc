@@ -3,6 +3,7 @@
 #include "lib/base/status.h"
 #include "lib/env/executor.h"
 #include "lib/rpc/channel_state.h"
+#include "lib/rpc/tsan.h"
 
 namespace tikv::rpc {
 namespace {
@@ -26,6 +27,8 @@ class StreamCall final : public CancellableCall, public std::enable_shared_from_
   void Start(std::string_view path) {
     self_ = shared_from_this();
     stream_ = stub_.PrepareCall(&context_, std::string(path), &state_->queue);
+    HandToGrpc(&on_start_);
+    std::lock_guard lock(mutex_);  // OnStart waits until gRPC is done here.
     stream_->StartCall(&on_start_);
   }
 

@@ -1,6 +1,7 @@
 #include "lib/base/status.h"
 #include "lib/env/executor.h"
 #include "lib/rpc/channel_state.h"
+#include "lib/rpc/tsan.h"
 
 namespace tikv::rpc {
 
@@ -66,6 +67,7 @@ class UnaryClientCall final : public ClientCall,
     reader_ = stub_.PrepareUnaryCall(&context_, std::string(path), ToBuffer(std::move(request)),
                                      &state_->queue);
     reader_->StartCall();
+    HandToGrpc(static_cast<CompletionTag*>(this));
     reader_->Finish(&response_, &status_, static_cast<CompletionTag*>(this));
   }
 
