@@ -9,7 +9,8 @@
 
 #ifdef __SANITIZE_THREAD__
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:libgrpc\nrace:libgpr\nrace:libabsl\nmutex:libgrpc\ndeadlock:libgrpc\n"
+  return "race:Status::Unref\nrace:libgrpc\nrace:libgpr\nrace:libabsl\nmutex:libgrpc\ndeadlock:"
+         "libgrpc\n"
          "called_from_lib:libgrpc.so\ncalled_from_lib:libgpr.so\n";
 }
 #endif
