@@ -31,6 +31,7 @@ struct KeyRange {
   bool contains(std::string_view k) const;
 };
 
+// Which of the keys in a range are wanted, and as of when.
 struct RangeOptions {
   int64_t revision = 0;  // 0: now.
   int64_t limit = 0;     // 0: no limit.
@@ -38,6 +39,7 @@ struct RangeOptions {
   bool reverse = false;  // Descending keys.
 };
 
+// The keys found.
 struct RangeResult {
   int64_t revision = 0;  // Of the store when the read was done.
   int64_t count = 0;     // Keys in the range, whatever the limit.
@@ -67,6 +69,7 @@ struct Compare {
   }
 };
 
+// One change of a transaction: a put, or a delete of a range.
 struct Op {
   enum class Kind { kPut, kDelete };
   Kind kind = Kind::kPut;
@@ -94,12 +97,14 @@ struct Txn {
   uint64_t leader_term = 0;
 };
 
+// What a transaction did.
 struct TxnResult {
   bool succeeded = false;  // The conditions held.
   int64_t revision = 0;    // Of the store after it.
   int64_t deleted = 0;     // Keys deleted by the branch that ran.
 };
 
+// One change of one key, as watchers see it.
 struct Event {
   bool is_delete = false;
   KeyValue kv;  // For a delete: key and mod_revision only.

@@ -20,6 +20,7 @@ namespace tikv::pd::meta {
 
 using MemberId = uint64_t;
 
+// One member of PD, as the replicated list and PD's own keys describe it.
 struct Member {
   MemberId id = 0;
   std::string name;  // Empty until the member has started for the first time.
@@ -44,12 +45,14 @@ class LeaderListener {
   virtual void OnLoseLeadership(uint64_t term) = 0;
 };
 
+// What to watch, from when on.
 struct WatchOptions {
   KeyRange range;
   int64_t start_revision = 0;  // 0: from the next change on.
   bool prev_kv = false;
 };
 
+// Changes in order, or the end of the watch.
 struct WatchBatch {
   int64_t revision = 0;          // Of the last event.
   std::vector<Event> events;     // Whole transactions, in order of revision.

@@ -13,6 +13,7 @@
 
 namespace tikv::pd::meta {
 
+// What is fixed for the life of the process.
 struct StoreOptions {
   // What this member tells the others of itself.
   std::string name;
@@ -26,6 +27,7 @@ struct StoreOptions {
   Duration priority_check_interval = std::chrono::seconds(10);
 };
 
+// What the store works with; all outlive it.
 struct StoreDeps {
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;

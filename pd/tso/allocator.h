@@ -15,6 +15,7 @@
 
 namespace tikv::pd::tso {
 
+// How often time follows the clock, and the oracle's bounds.
 struct AllocatorOptions {
   OracleOptions oracle;
   Duration update_interval = std::chrono::milliseconds(50);

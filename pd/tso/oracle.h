@@ -15,6 +15,7 @@
 
 namespace tikv::pd::tso {
 
+// How far ahead a bound is saved, and how far a reset may jump.
 struct OracleOptions {
   int64_t window_ms = 3'000;  // How far ahead a bound is saved.
   int64_t max_reset_gap_ms = 86'400'000;

@@ -9,6 +9,7 @@ namespace tikv::pd::tso {
 inline constexpr int kLogicalBits = 18;
 inline constexpr int64_t kMaxLogical = int64_t{1} << kLogicalBits;
 
+// One timestamp; composed it is what clients compare and store.
 struct Timestamp {
   int64_t physical = 0;  // Milliseconds since 1970.
   int64_t logical = 0;   // Below kMaxLogical.

@@ -25,6 +25,7 @@ enum class CommandType : uint8_t {
   kMemberUpdate = 8,  // etcdserverpb.Member: empty fields stay as they are
 };
 
+// One decoded entry.
 struct Command {
   uint64_t request_id = 0;  // Unique over all members and restarts; tells who waits for it.
   CommandType type = CommandType::kPut;

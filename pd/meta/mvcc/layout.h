@@ -20,6 +20,7 @@ inline constexpr char kStatePrefix = 's';     // name -> value
 // All versions of `key`, newest first.
 std::string DataKeyPrefix(std::string_view key);
 std::string DataKey(std::string_view key, int64_t revision);
+// What a key of the engine says.
 struct DataKeyParts {
   std::string key;
   int64_t revision = 0;

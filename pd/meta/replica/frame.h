@@ -10,6 +10,7 @@
 
 namespace tikv::pd::meta {
 
+// The first byte of a frame.
 enum class FrameType : uint8_t {
   kRaft = 1,   // payload: eraftpb.Message
   kCall = 2,   // to the leader; see CallMethod
@@ -17,6 +18,7 @@ enum class FrameType : uint8_t {
   kAlive = 4,  // sent once a second
 };
 
+// What a member asks of the leader; numbers are on the wire.
 enum class CallMethod : uint8_t {
   kPropose = 1,         // payload: an encoded Command;         reply: term, index
   kMembership = 2,      // payload: an encoded MembershipEntry; reply: term, index

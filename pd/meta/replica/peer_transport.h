@@ -26,12 +26,14 @@ class Server;
 
 namespace tikv::pd::meta {
 
+// Who this member is, and where received snapshots go.
 struct PeerTransportOptions {
   uint64_t cluster_id = 0;
   uint64_t member_id = 0;
   std::string snapshot_dir;  // For what is being received; emptied at start.
 };
 
+// What the transport works with; all outlive it.
 struct PeerTransportDeps {
   Clock* clock = nullptr;
   FileSystem* fs = nullptr;

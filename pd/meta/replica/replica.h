@@ -29,6 +29,7 @@
 
 namespace tikv::pd::meta {
 
+// Identity, timing and bounds of one replica.
 struct ReplicaOptions {
   uint64_t member_id = 0;
   uint64_t raft_cluster_id = 0;  // Of the header of etcd's responses.

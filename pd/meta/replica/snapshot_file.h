@@ -19,6 +19,7 @@
 
 namespace tikv::pd::meta {
 
+// Reads an engine's snapshot as chunks.  Not thread-safe; holds the snapshot while it lives.
 class ChunkReader {
  public:
   explicit ChunkReader(std::shared_ptr<const engine::Snapshot> state);
@@ -43,6 +44,7 @@ bool ChunkIsLast(std::string_view chunk);
 absl::Status InstallSnapshotFile(FileSystem* fs, engine::KvEngine* engine, const std::string& path,
                                  uint64_t index, uint64_t term);
 
+// Where the log goes on after the last snapshot that was installed.
 struct InstalledSnapshot {
   uint64_t index = 0;  // 0: none was ever installed.
   uint64_t term = 0;

@@ -24,6 +24,7 @@ class EtcdServices {
   virtual ~EtcdServices() = default;
 };
 
+// What the services work with; all outlive them.
 struct EtcdOptions {
   meta::ReplicatedStore* store = nullptr;
   Executor* strand = nullptr;        // The replica's.
