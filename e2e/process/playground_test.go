@@ -221,7 +221,7 @@ func TestPlaygroundForeignData(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := sentence(t, runPlayground(t, first, freePorts(t, 30), "--stores", "1"))
-	if !strings.Contains(said, "store-1 did not start") || !strings.Contains(said, "another cluster") {
+	if !strings.Contains(said, "store-1 did not start") || !strings.Contains(said, "belongs to cluster") {
 		t.Fatal(said)
 	}
 }
