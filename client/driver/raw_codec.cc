@@ -1,5 +1,6 @@
 #include "client/driver/raw_codec.h"
 
+#include "lib/base/memcomparable.h"
 #include "lib/base/status.h"
 
 namespace tikv::client {
@@ -7,19 +8,6 @@ namespace {
 
 constexpr std::string_view kPrefix("r\0\0\0", 4);
 constexpr std::string_view kPrefixEnd("r\0\0\1", 4);
-constexpr size_t kGroup = 8;
-
-// Memcomparable bytes: groups of eight, each followed by 0xFF minus the padding in it.
-std::string Encode(std::string_view bytes) {
-  std::string out;
-  for (size_t at = 0; at <= bytes.size(); at += kGroup) {
-    const std::string_view group = bytes.substr(at, kGroup);
-    out.append(group);
-    out.append(kGroup - group.size(), '\0');
-    out.push_back(static_cast<char>(0xFF - (kGroup - group.size())));
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -39,18 +27,15 @@ std::string RawCodec::User(std::string_view wire) const {
 }
 
 std::string RawCodec::ToPd(std::string_view wire) const {
-  return version_ == ApiVersion::kV2 && !wire.empty() ? Encode(wire) : std::string(wire);
+  return version_ == ApiVersion::kV2 && !wire.empty() ? EncodeMemcomparable(wire)
+                                                      : std::string(wire);
 }
 
 absl::StatusOr<std::string> RawCodec::FromPd(std::string_view boundary) const {
   if (version_ != ApiVersion::kV2 || boundary.empty()) return std::string(boundary);
-  std::string out;
-  for (size_t at = 0; at + kGroup < boundary.size(); at += kGroup + 1) {
-    const size_t padding = 0xFF - static_cast<uint8_t>(boundary[at + kGroup]);
-    if (padding > kGroup) break;
-    out.append(boundary.substr(at, kGroup - padding));
-    if (padding > 0) return out;
-  }
+  std::string_view rest = boundary;
+  std::optional<std::string> wire = DecodeMemcomparable(&rest);
+  if (wire.has_value() && rest.empty()) return *std::move(wire);
   return InvalidArgument("PD sent a region boundary that is no encoded key");
 }
 

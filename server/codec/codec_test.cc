@@ -1,8 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/memcomparable.h"
 #include "server/codec/keys.h"
-#include "server/codec/memcomparable.h"
+#include "server/codec/timestamp.h"
 
 namespace tikv::server {
 namespace {

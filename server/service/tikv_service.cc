@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/memcomparable.h"
 #include "lib/base/status.h"
-#include "server/codec/memcomparable.h"
 #include "server/service/unsupported.h"
 
 namespace tikv::server {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/base/memcomparable.h"
 #include "lib/base/status.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/write_batch.h"
 #include "server/codec/keys.h"
-#include "server/codec/memcomparable.h"
 #include "server/raftstore/apply/applier.h"
 
 namespace tikv::server {

@@ -3,10 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/memcomparable.h"
 #include "lib/engine/mem/mem_engine.h"
 #include "lib/env/posix/file_system.h"
 #include "server/codec/keys.h"
-#include "server/codec/memcomparable.h"
+#include "server/codec/timestamp.h"
 
 namespace tikv::server {
 namespace {

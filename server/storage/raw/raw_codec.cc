@@ -2,8 +2,9 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/check.h"
+#include "lib/base/memcomparable.h"
 #include "lib/base/status.h"
-#include "server/codec/memcomparable.h"
+#include "server/codec/timestamp.h"
 
 namespace tikv::server {
 namespace {

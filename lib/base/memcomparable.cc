@@ -1,9 +1,8 @@
-#include "server/codec/memcomparable.h"
+#include "lib/base/memcomparable.h"
 
-#include "lib/base/bytes.h"
-#include "lib/base/check.h"
+#include <cstdint>
 
-namespace tikv::server {
+namespace tikv {
 namespace {
 constexpr size_t kGroup = 8;
 constexpr uint8_t kFull = 0xFF;
@@ -47,11 +46,4 @@ std::optional<std::string> DecodeMemcomparable(std::string_view* in) {
   return std::nullopt;
 }
 
-void AppendTimestamp(std::string* out, uint64_t ts) { PutBig64(out, ~ts); }
-
-uint64_t DecodeTimestamp(std::string_view key) {
-  CHECK_GE(key.size(), 8u);
-  return ~GetBig64(key.substr(key.size() - 8));
-}
-
-}  // namespace tikv::server
+}  // namespace tikv

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tikv::server {
+namespace tikv {
 
 void AppendMemcomparable(std::string* out, std::string_view bytes);
 std::string EncodeMemcomparable(std::string_view bytes);
@@ -20,9 +20,4 @@ constexpr size_t MemcomparableSize(size_t bytes) { return (bytes / 8 + 1) * 9; }
 // is cut off or padded wrongly.
 std::optional<std::string> DecodeMemcomparable(std::string_view* in);
 
-// Timestamps follow a key inverted, big endian: newest first.
-void AppendTimestamp(std::string* out, uint64_t ts);
-// REQUIRES: at least 8 bytes.  Reads the last 8.
-uint64_t DecodeTimestamp(std::string_view key);
-
-}  // namespace tikv::server
+}  // namespace tikv
