@@ -210,6 +210,36 @@ func (c *Cluster) get(path string, into any) (string, error) {
 	return "", last
 }
 
+// Split asks PD to split the region that holds key there, and waits until it knows the two parts.
+func (c *Cluster) Split(ctx context.Context, key string) error {
+	type region struct {
+		ID       uint64
+		StartKey string `json:"start_key"`
+	}
+	var now region
+	if _, err := c.get("/pd/api/v1/region/key/"+key, &now); err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"name":"split-region","region_id":%d,"policy":"usekey","keys":["%x"]}`, now.ID, key)
+	reply, err := http.Post("http://"+c.PDs[0].Addrs[0]+"/pd/api/v1/operators", "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	if text, _ := io.ReadAll(reply.Body); reply.StatusCode != http.StatusOK {
+		return fmt.Errorf("PD refused to split region %d: %s", now.ID, text)
+	}
+	return poll(ctx, "the split at "+key, func() error {
+		if _, err := c.get("/pd/api/v1/region/key/"+key, &now); err != nil {
+			return err
+		}
+		if want := fmt.Sprintf("%X", key); now.StartKey != want {
+			return fmt.Errorf("its region starts at %q, not %q", now.StartKey, want)
+		}
+		return nil
+	})
+}
+
 // Stop ends all servers (SIGTERM, stores first) and returns what went wrong.
 func (c *Cluster) Stop() error {
 	var errs []error

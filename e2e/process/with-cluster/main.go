@@ -23,12 +23,13 @@ func main() {
 	stores := flag.Int("stores", 1, "number of stores")
 	config := flag.String("store-config", "", "TOML text for every store")
 	pdConfig := flag.String("pd-config", "", "TOML text for every PD member")
+	split := flag.String("split", "", "key to split the first region at, before the command")
 	keep := flag.String("keep", "", "folder for data and logs, kept; default: a temporary one, kept only on failure")
 	flag.Parse()
-	os.Exit(run(cluster.Options{Bin: *bin, PDs: *pds, Stores: *stores, StoreConfig: *config, PDConfig: *pdConfig}, *keep))
+	os.Exit(run(cluster.Options{Bin: *bin, PDs: *pds, Stores: *stores, StoreConfig: *config, PDConfig: *pdConfig}, *split, *keep))
 }
 
-func run(o cluster.Options, keep string) int {
+func run(o cluster.Options, split, keep string) int {
 	var err error
 	if o.Bin, err = filepath.Abs(o.Bin); err != nil {
 		return fail(err)
@@ -42,6 +43,9 @@ func run(o cluster.Options, keep string) int {
 	defer cancel()
 	c, err := cluster.Start(ctx, o)
 	defer c.Kill()
+	if err == nil && split != "" {
+		err = c.Split(ctx, split)
+	}
 	if err != nil {
 		return fail(fmt.Errorf("%w; logs are in %s", err, o.Dir))
 	}

@@ -1,4 +1,7 @@
 //! client-rust's raw client, unmodified, against a cluster: `interop PD_ADDRESS[,PD_ADDRESS...]`.
+//!
+//! Its scan (0.4.0) starts over at the first key when it reaches the end of the last region, so
+//! the cluster must have a region border behind "rust/": `with-cluster -split s`.
 
 use tikv_client::{KvPair, RawClient, Result};
 
