@@ -12,6 +12,7 @@
 #include "lib/rpc/loop.h"
 #include "lib/rpc/mailbox.h"
 #include "lib/rpc/message_reader.h"
+#include "lib/rpc/request_rules.h"
 #include "lib/rpc/server.h"
 
 namespace tikv::rpc {
@@ -122,6 +123,8 @@ class Call final : public Timer {
   std::unique_ptr<StreamHandler> handler;
 
   // Request side.
+  RequestRules rules;
+  bool malformed = false;  // Breaks HTTP/2's rules: its stream is reset.
   size_t header_bytes = 0;
   size_t header_count = 0;
   uint16_t http_error = 0;  // Answer with this HTTP status instead of gRPC.

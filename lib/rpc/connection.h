@@ -89,6 +89,7 @@ class Connection final : public EventSource, public Timer {
   void OnBeginHeaders(int32_t stream_id);
   int OnHeader(Call& call, std::string_view name, std::string_view value);
   int OnFrame(const nghttp2_frame& frame);
+  void OnMalformed(Call& call);
   void OnFrameSent(const nghttp2_frame& frame);
   int OnBeginFrame(const nghttp2_frame_hd& header);
   void OnHeadersDone(Call& call, bool end_stream);

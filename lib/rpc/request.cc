@@ -76,6 +76,8 @@ void Connection::OnData(Call& call, std::string_view bytes) {
 
 void Connection::OnEndStream(Call& call) {
   call.half_closed = true;
+  if (!call.rules.OnBodyEnd()) OnMalformed(call);
+  if (call.malformed) return;
   if (call.http_error != 0 && !call.ended) return AnswerHttp(call);
   if (call.discard || call.ended) return;
   if (call.handler != nullptr) {

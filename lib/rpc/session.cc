@@ -54,6 +54,7 @@ struct SessionCallbacks {
     if (call == nullptr) {
       nghttp2_session_consume_stream(session, stream_id, size);
     } else {
+      if (!call->rules.OnBody(size)) self.OnMalformed(*call);
       self.OnData(*call, View(data, size));
     }
     return 0;
@@ -107,6 +108,7 @@ bool Connection::OpenSession() {
   if (nghttp2_option_new(&option) != 0) return false;
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_no_http_messaging(option, 1);  // RequestRules does it.
   // Our own buckets strike first and are counted.
   nghttp2_option_set_stream_reset_rate_limit(option, limits_.reset_burst * 2,
                                              limits_.resets_per_second * 2);
@@ -182,7 +184,11 @@ void Connection::OnBeginHeaders(int32_t stream_id) {
 }
 
 int Connection::OnHeader(Call& call, std::string_view name, std::string_view value) {
-  if (call.headers_done) return 0;  // Trailers of the request say nothing to us.
+  if (call.headers_done) {
+    if (!RequestRules::OnTrailer(name, value)) OnMalformed(call);
+    return 0;  // Trailers of the request say nothing to us.
+  }
+  if (!call.rules.OnHeader(name, value)) call.malformed = true;
   call.header_bytes += name.size() + value.size() + kHeaderOverhead;
   ++call.header_count;
   if (call.header_bytes > limits_.max_header_list_bytes ||
@@ -231,6 +237,8 @@ int Connection::OnFrame(const nghttp2_frame& frame) {
         OnHeadersDone(*call, end_stream);
       } else if (end_stream) {
         OnEndStream(*call);
+      } else {
+        OnMalformed(*call);  // Only trailers may follow, and they end the request.
       }
       return 0;
     case NGHTTP2_DATA:
@@ -277,10 +285,23 @@ void Connection::OnFrameSent(const nghttp2_frame& frame) {
   if (!call->half_closed) ResetStream(*call, NGHTTP2_NO_ERROR);
 }
 
+// Resets the stream, once.
+void Connection::OnMalformed(Call& call) {
+  if (call.malformed && call.discard) return;
+  call.malformed = true;
+  call.discard = true;
+  call.has_request = false;
+  stats_.protocol_errors.fetch_add(1, std::memory_order_relaxed);
+  ResetStream(call, NGHTTP2_PROTOCOL_ERROR);
+}
+
 void Connection::OnHeadersDone(Call& call, bool end_stream) {
   call.headers_done = true;
   call.half_closed = end_stream;
   stats_.requests.fetch_add(1, std::memory_order_relaxed);
+  if (call.malformed || !call.rules.OnHeadersEnd() || (end_stream && !call.rules.OnBodyEnd())) {
+    return OnMalformed(call);
+  }
   if (call.header_bytes > limits_.max_header_list_bytes ||
       call.header_count > limits_.max_header_count) {
     stats_.header_limit.fetch_add(1, std::memory_order_relaxed);
