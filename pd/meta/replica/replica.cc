@@ -237,6 +237,9 @@ absl::Status Replica::CarryOut(raft::Ready ready) {
   // Published before messages leave: whoever learns of a commit from us, and then reads here,
   // must find that we know of it too.
   view_.commit.store(node_->commit(), std::memory_order_release);
+  // So is the lease: with an order to take over that leaves now it is void, and the write below
+  // may take longer than the other needs to serve.
+  PublishLease();
   SendAll(std::move(ready.messages));
   if (ready.snapshot) RETURN_IF_ERROR(InstallSnapshot(*ready.snapshot));
   RETURN_IF_ERROR(Persist(ready));

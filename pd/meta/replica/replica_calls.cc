@@ -49,7 +49,10 @@ void Replica::ChangeMembership(MembershipOp op, const etcdserverpb::Member& memb
 void Replica::Begin(uint64_t request_id, CallMethod method, std::string payload,
                     uint64_t leader_term, Callback<absl::StatusOr<Response>> done) {
   if (failed_ || removed_self_) return std::move(done)(ErrStopped());
-  if (leader_term != 0 && view_.leader_term.load(std::memory_order_relaxed) != leader_term) {
+  // Raft is asked too: it may have stepped down with the view not yet updated, and the command
+  // would go to the next leader, who would take it for one of its own term.
+  if (leader_term != 0 && (view_.leader_term.load(std::memory_order_relaxed) != leader_term ||
+                           !node_->IsLeader() || node_->term() != leader_term)) {
     return std::move(done)(ErrPdNotLeader());
   }
   if (waiters_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
