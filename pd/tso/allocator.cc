@@ -158,6 +158,16 @@ void Allocator::WriteNext() {
 void Allocator::OnWritten(uint64_t term, absl::Status status) {
   if (term != term_ || saves_.empty()) return;  // Of an earlier leadership; already answered.
   stats_.saves.fetch_add(1, std::memory_order_relaxed);
+  if (status.ok()) {
+    std::lock_guard lock(mutex_);
+    // Under the lock, so that OnLoseLeadership's End comes last: an oracle left serving would hand
+    // out old timestamps for a moment when this member leads again.
+    if (store_->leader_term() == term) {
+      oracle_.OnSaved(saves_.front().bound_ms);
+    } else {
+      status = NotLeader();
+    }
+  }
   if (!status.ok()) {
     stats_.save_errors.fetch_add(1, std::memory_order_relaxed);
     if (++failures_ < kMaxSaveFailures) {
@@ -170,8 +180,6 @@ void Allocator::OnWritten(uint64_t term, absl::Status status) {
     store_->Resign([](absl::Status) {});
   } else {
     failures_ = 0;
-    std::lock_guard lock(mutex_);
-    oracle_.OnSaved(saves_.front().bound_ms);
   }
   Save done = std::move(saves_.front());
   saves_.pop_front();

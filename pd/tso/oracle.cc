@@ -10,6 +10,9 @@ namespace {
 // this is not followed.
 constexpr int64_t kGuardMs = 1;
 
+// Bounds are saved in nanoseconds, as 64 bits: no time may come near their end, in 2262.
+constexpr int64_t kMaxPhysicalMs = INT64_MAX / 1'000'000 - 86'400'000;
+
 }  // namespace
 
 int64_t Oracle::Begin(int64_t now_ms, int64_t saved_ms) {
@@ -72,7 +75,8 @@ absl::StatusOr<int64_t> Oracle::PrepareReset(uint64_t ts, bool force_larger) con
         "[PD:tso:ErrResetUserTimestamp]reset user timestamp failed, the specified ts is smaller "
         "than now");
   }
-  if (!force_larger && wanted.physical - physical_ms_ >= options_.max_reset_gap_ms) {
+  if (wanted.physical > kMaxPhysicalMs ||
+      (!force_larger && wanted.physical - physical_ms_ >= options_.max_reset_gap_ms)) {
     return PermissionDenied(
         "[PD:tso:ErrResetUserTimestamp]reset user timestamp failed, the specified ts is too larger "
         "than now");
