@@ -152,7 +152,9 @@ void Cluster::ExtendIds() {
                   // The waiting callbacks answer calls; they do not come back here.
                   std::lock_guard lock(mu_);
                   if (term_ != term) return;
-                  s.ok() ? state_.ids.OnPersisted(bound) : state_.ids.Fail(s);
+                  if (!s.ok()) return state_.ids.Fail(s);
+                  state_.ids.OnPersisted(bound);
+                  ExtendIds();  // Some may wait for more than this bound gave.
                 });
 }
 

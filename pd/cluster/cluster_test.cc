@@ -150,6 +150,38 @@ TEST_F(ClusterTest, IdsNeverRepeat) {
   EXPECT_GT(Alloc(1), last);
 }
 
+TEST_F(ClusterTest, ManyIdsAreWaitedForWhileAWindowIsSaved) {
+  ASSERT_NE(Alloc(1), 0u);
+  uint64_t few = 0, many = 0;
+  // The first begins to save a window, which is too small for the second.
+  cluster_->AllocIds(600, [&](absl::StatusOr<uint64_t> last) { few = last.value_or(0); });
+  cluster_->AllocIds(5'000, [&](absl::StatusOr<uint64_t> last) { many = last.value_or(0); });
+  sim_.RunReady();
+  EXPECT_NE(few, 0u);
+  EXPECT_GE(many, few + 5'000);
+}
+
+// Any etcd client may write these keys.
+TEST_F(ClusterTest, LoadsInSpiteOfRecordsOfAnotherType) {
+  meta::Txn txn;
+  txn.then.push_back(meta::Op::Put(cluster_->keys().ServiceSafePoints() + "a",
+                                   R"({"safe_point":"1","expired_at":[]})"));
+  meta_.Commit(std::move(txn), [](absl::StatusOr<meta::TxnResult>) {});
+  ASSERT_TRUE(Ask([&](auto done) {
+                cluster_->ChangeConfig(
+                    [](Config& c) {
+                      return c.Update(nlohmann::json::parse(
+                          R"({"schedule.schedulers-v2":[{"type":1,"disable":"x"}]})"));
+                    },
+                    std::move(done));
+              }).ok());
+  meta_.Lead(false);
+  sim_.RunReady();
+  meta_.Lead(true);
+  sim_.RunReady();
+  EXPECT_TRUE(cluster_->serving());
+}
+
 TEST_F(ClusterTest, FillsUpAndEmptiesStores) {
   Bootstrap();
   for (uint64_t id : {4, 5}) AddStore(id);

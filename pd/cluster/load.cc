@@ -25,6 +25,21 @@ double Fraction(std::string_view text) {
   return v > 0 ? v : 1;
 }
 
+// A member of an object from the store, where any etcd client may have written it; `missing` when
+// it is not there or of another type.
+template <class T>
+T Member(const nlohmann::json& object, const char* name, T missing) {
+  auto it = object.find(name);
+  if (it == object.end()) return missing;
+  if constexpr (std::is_same_v<T, bool>) {
+    return it->is_boolean() ? it->template get<bool>() : missing;
+  } else if constexpr (std::is_integral_v<T>) {
+    return it->is_number_integer() ? it->template get<T>() : missing;
+  } else {
+    return it->is_string() ? it->template get<T>() : missing;
+  }
+}
+
 uint64_t Big64(const std::string& bytes) { return bytes.size() == 8 ? GetBig64(bytes) : 0; }
 
 // The sections of the configuration file that can change at run time count until they are first
@@ -76,7 +91,10 @@ void Cluster::Unload(uint64_t term) {
   std::map<uint64_t, std::shared_ptr<OrderSink>> streams;
   {
     std::lock_guard lock(mu_);
-    if (term_ != 0) return;  // Leads again already.
+    if (term_ != 0 && term_ != term) return;  // Leads again already.
+    // A Load that ran while leadership ended may have set it after OnLoseLeadership.
+    term_ = 0;
+    bootstrapped_ = false;
     state_.ids.Fail(Unavailable("not leader"));
     state_.operators.Clear();
     streams.swap(streams_);
@@ -132,7 +150,7 @@ absl::Status Cluster::LoadState(ClusterState* state) {
       if (!json.is_object()) continue;
       state->gc.LoadService(
           After(kv.key, keys_->ServiceSafePoints()),
-          {json.value("safe_point", uint64_t{0}), json.value("expired_at", int64_t{0})});
+          {Member(json, "safe_point", uint64_t{0}), Member(json, "expired_at", int64_t{0})});
     }
   }
   LoadFile(host_.config_text, &state->config);
@@ -153,8 +171,8 @@ void Cluster::LoadSchedulers(ClusterState* state,
                              const std::map<std::string, std::string>& configs) const {
   std::vector<std::string> names;
   for (const auto& entry : state->config.Section("schedule").at("schedulers-v2")) {
-    if (!entry.is_object() || entry.value("disable", false)) continue;
-    const std::string type = entry.value("type", "");
+    if (!entry.is_object() || Member(entry, "disable", false)) continue;
+    const std::string type = Member(entry, "type", std::string());
     names.push_back((type == "hot-region" ? "balance-hot-region" : type) + "-scheduler");
   }
   for (const std::string& name : names) {
