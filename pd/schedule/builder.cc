@@ -98,6 +98,24 @@ absl::Status OperatorBuilder::Prepare() {
   return absl::OkStatus();
 }
 
+absl::Status OperatorBuilder::CheckMajority() const {
+  size_t voters = adds_.size() + promotes_.size(), sound = voters;
+  bool takes_sound = false;
+  for (const auto& p : region_->meta.peers()) {
+    if (!IsVoter(p)) continue;
+    const bool works = IsSound(view_, *region_, p);
+    if (Removes(StoreId(p.store_id()))) {
+      takes_sound |= works;
+    } else {
+      ++voters;
+      sound += works;
+    }
+  }
+  if (!takes_sound || sound > voters / 2) return absl::OkStatus();
+  return FailedPrecondition("region {} would be left with {} of {} voters that work",
+                            region_->meta.id(), sound, voters);
+}
+
 absl::Status OperatorBuilder::HandOver() {
   StoreId to = leader_;
   const metapb::Peer* wanted = to ? region_->PeerOn(to) : nullptr;
@@ -158,6 +176,8 @@ absl::StatusOr<Operator> OperatorBuilder::Build(uint32_t kind, std::string brief
   op_.kind = kind;
   op_.brief = std::move(brief);
   RETURN_IF_ERROR(Prepare());
+  // An administrator may know better.
+  if ((kind & kOpAdmin) == 0) RETURN_IF_ERROR(CheckMajority());
   for (const PeerAt& p : learner_adds_) op_.steps.push_back(AddLearner{p});
   const bool demotes = std::any_of(removes_.begin(), removes_.end(), [&](const PeerAt& p) {
     return IsVoter(*region_->PeerOn(p.store));

@@ -31,6 +31,8 @@ class OperatorBuilder {
 
  private:
   absl::Status Prepare();
+  // No voter that works may go when those left would not be a majority of themselves.
+  absl::Status CheckMajority() const;
   absl::Status PlanJoint();
   absl::Status PlanSimple();
   // Moves the lead away before the leader's peer is touched.

@@ -22,6 +22,15 @@ const StoreInfo* StoreOf(const ClusterView& view, const metapb::Peer& peer) {
   return view.stores.Find(StoreId(peer.store_id()));
 }
 
+// A voter that does not follow the leader, or nullptr.
+const metapb::Peer* UnsoundVoter(const ClusterView& view, const RegionInfo& region) {
+  const auto& peers = region.meta.peers();
+  auto it = std::find_if(peers.begin(), peers.end(), [&](const auto& p) {
+    return IsVoter(p) && p.id() != region.leader.id() && !IsSound(view, region, p);
+  });
+  return it == peers.end() ? nullptr : &*it;
+}
+
 // TiFlash and the like ask for learners of their own, which nobody else may touch.
 bool OwnsLearners(const StoreInfo* store) {
   return store != nullptr && !store->Label("engine").empty();
@@ -143,7 +152,9 @@ ReplicaChecker::Result ReplicaChecker::CheckCount(const ClusterView& view,
         b.AddPeer(to->id()).Build(kOpRegion, fmt::format("add peer: store [{}]", to->meta.id())));
   }
   if (voters > wanted && view.config.schedule().remove_extra) {
-    const metapb::Peer* worst = WorstPeer(view, *region);
+    // One that does not work goes first: without a sound one the others may lose the majority.
+    const metapb::Peer* worst = UnsoundVoter(view, *region);
+    if (worst == nullptr) worst = WorstPeer(view, *region);
     if (worst == nullptr) return std::nullopt;
     const StoreId store(worst->store_id());
     OperatorBuilder b(view, region, "remove-extra-replica");

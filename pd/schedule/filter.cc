@@ -111,6 +111,12 @@ const StoreInfo* BestTarget(const ClusterView& view, const RegionInfo& region, S
   return best;
 }
 
+bool IsSound(const ClusterView& view, const RegionInfo& region, const metapb::Peer& peer) {
+  const StoreInfo* s = view.stores.Find(StoreId(peer.store_id()));
+  return s != nullptr && !s->removed() && !s->disconnected(view.now_ms) &&
+         !region.IsDown(PeerId(peer.id())) && !region.IsPending(PeerId(peer.id()));
+}
+
 const metapb::Peer* WorstPeer(const ClusterView& view, const RegionInfo& region) {
   const metapb::Peer* worst = nullptr;
   double worst_isolation = 0, worst_score = 0;

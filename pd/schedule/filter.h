@@ -29,6 +29,8 @@ double IsolationScore(const ClusterView& view, const StoreInfo& store,
 // lowest region score.  `leaving`: the store whose peer goes, or 0.  nullptr when none may take it.
 const StoreInfo* BestTarget(const ClusterView& view, const RegionInfo& region, StoreId leaving,
                             const std::function<bool(const StoreInfo&)>& allowed);
+// Whether a peer is known to follow its leader: neither down nor behind, on a store that reports.
+bool IsSound(const ClusterView& view, const RegionInfo& region, const metapb::Peer& peer);
 // The voter to leave its region to: least isolated, then highest score.  nullptr without any.
 const metapb::Peer* WorstPeer(const ClusterView& view, const RegionInfo& region);
 // A peer that can lead the region, on the store with the lowest leader score.

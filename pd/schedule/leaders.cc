@@ -110,6 +110,8 @@ std::vector<Operator> GrantLeader::Schedule(const ClusterView& view,
   constexpr size_t kBatch = 4;
   if (running.Count(kOpLeader) >= view.config.schedule().leader_schedule_limit) return out;
   for (StoreId s : stores_) {
+    const StoreInfo* to = view.stores.Find(s);
+    if (to == nullptr || LeaderTargetObstacle(view, *to) != nullptr) continue;
     const auto& ids = view.regions.OfStore(s).followers.ids();
     if (ids.empty()) continue;
     const size_t begin = view.random->Uniform(ids.size());

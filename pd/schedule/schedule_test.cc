@@ -237,6 +237,29 @@ TEST_F(World, TheCheckerRemovesExtrasAndLeavesJointStates) {
   EXPECT_FALSE(checker_.Check(View(), regions_.ById(RegionId(2))).has_value());
 }
 
+TEST_F(World, ShrinkingKeepsTheVotersThatWork) {
+  for (uint64_t id : {4, 5}) AddStore(id);
+  Put(Region(1, {1, 2, 3, 4, 5}));
+  now_ms_ += 60'000;
+  for (uint64_t id : {1, 2, 3}) {
+    stores_.FindMutable(StoreId(id))->meta.set_last_heartbeat(now_ms_ * 1'000'000);
+    // By score they would go first.
+    stores_.FindMutable(StoreId(id))->region_weight = 0.1;
+  }
+  OperatorBuilder sound(View(), regions_.ById(RegionId(1)), "test");
+  EXPECT_FALSE(sound.RemovePeerOn(StoreId(3)).Build(kOpRegion, "").ok())
+      << "two of four would not be able to agree";
+  OperatorBuilder admin(View(), regions_.ById(RegionId(1)), "test");
+  EXPECT_TRUE(admin.RemovePeerOn(StoreId(3)).Build(kOpAdmin, "").ok());
+  for (int i = 0; i < 2; ++i) {
+    auto op = checker_.Check(View(), regions_.ById(RegionId(1)));
+    ASSERT_TRUE(op.has_value());
+    ASSERT_TRUE(controller_.Add(View(), *op).ok());
+    Run(1);
+  }
+  EXPECT_EQ(StoresOf(1), (std::set<uint64_t>{1, 2, 3}));
+}
+
 TEST_F(World, ReplicasSpreadOverZones) {
   ASSERT_TRUE(config_.Update({{"location-labels", "zone"}}).ok());
   AddStore(11, "z1");
@@ -325,6 +348,18 @@ TEST_F(World, GrantingGathersLeaders) {
     }
   }
   EXPECT_EQ(regions_.OfStore(StoreId(3)).leaders.size(), 3u);
+}
+
+TEST_F(World, NoLeadersAreGrantedToASilentStore) {
+  Put(Region(1, {1, 2, 3}));
+  GrantLeader grant;
+  grant.AddStore(StoreId(3));
+  EXPECT_EQ(grant.Schedule(View(), controller_).size(), 1u);
+  now_ms_ += 60'000;
+  for (uint64_t id : {1, 2}) {
+    stores_.FindMutable(StoreId(id))->meta.set_last_heartbeat(now_ms_ * 1'000'000);
+  }
+  EXPECT_EQ(grant.Schedule(View(), controller_).size(), 0u);
 }
 
 TEST_F(World, OperatorsEndWhenTheRegionChangesOrTimeRunsOut) {
