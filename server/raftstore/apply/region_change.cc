@@ -138,6 +138,10 @@ absl::StatusOr<metapb::Region> ChangePeers(const metapb::Region& region,
     }
     RETURN_IF_ERROR(ApplyOne(&next, change, joint));
   }
+  // Raft would enter a joint state that the region does not show, and that nobody would leave.
+  if (joint && !InJointState(next)) {
+    return InvalidArgument("several changes of region {}, none of a voter", region.id());
+  }
   if (std::none_of(next.peers().begin(), next.peers().end(), IsVoter)) {
     return InvalidArgument("region {} would be left without voters", region.id());
   }

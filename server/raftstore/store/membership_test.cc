@@ -78,6 +78,78 @@ TEST(Membership, ACrashWhileASnapshotIsInstalledStartsOver) {
   ASSERT_TRUE(c.Until([&] { return c.Stored(2, "k") == "v"; }));
 }
 
+TEST(Membership, ACrashWhileAnOldReplicaTakesASnapshotStartsOverUnderTheSameLeader) {
+  TestCluster c(3, 3);
+  EXPECT_EQ(c.Put("old", "1"), "");
+  c.Tick(3);
+  const uint64_t slow = c.Leader() % 3 + 1;
+  c.Isolate(slow);
+  c.config.log_gc_count_limit = 15;
+  FillAndCutLog(c);
+  c.at(slow).hold_background = true;
+  c.Heal();
+  ASSERT_TRUE(c.Until([&] { return c.at(slow).store().FindPeer(RegionId(1))->installing(); }));
+  c.at(slow).Stop();
+  c.at(slow).hold_background = false;
+  c.at(slow).Start();
+  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "fill029") == "v"; }));
+  EXPECT_EQ(c.Put("k", "v"), "");
+  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "k") == "v"; }));
+}
+
+// The raft thread of a store that waits for its disk finds both in its inbox.
+TEST(Membership, EntriesThatComeWithASnapshotAreKept) {
+  TestCluster c(2, 1);
+  FillAndCutLog(c);
+  c.drop = [&](const raft_serverpb::RaftMessage& message) {
+    if (message.message().msg_type() == eraftpb::MessageType::MsgSnapshot) {
+      c.at(2).hold_rounds = true;
+    }
+    return false;
+  };
+  EXPECT_EQ(c.Change(ConfChangeType::AddLearnerNode, 2), "");
+  ASSERT_TRUE(c.Until([&] { return c.at(2).hold_rounds; }));
+  EXPECT_EQ(c.Put("k", "v"), "");
+  // An answer that was on its way when the snapshot arrived lets the leader go on.
+  Peer* leader = c.at(1).store().FindPeer(RegionId(1));
+  raft_serverpb::RaftMessage answer;
+  answer.set_region_id(1);
+  *answer.mutable_to_peer() = leader->Self();
+  *answer.mutable_from_peer() = *FindPeerOnStore(leader->region(), 2);
+  answer.mutable_message()->set_msg_type(eraftpb::MessageType::MsgHeartbeatResponse);
+  answer.mutable_message()->set_from(answer.from_peer().id());
+  answer.mutable_message()->set_to(leader->id().value);
+  answer.mutable_message()->set_term(leader->node().term());
+  c.at(1).store().OnMessage(answer, nullptr, c.now);
+  c.Settle();
+  c.Heal();
+  c.at(2).hold_rounds = false;
+  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "k") == "v"; }));
+  EXPECT_EQ(c.at(2).log().LastIndex(1), c.at(1).log().LastIndex(1));
+  c.at(2).Stop();
+  c.at(2).Start();
+  EXPECT_EQ(c.Put("k", "2"), "");
+  ASSERT_TRUE(c.Until([&] { return c.Stored(2, "k") == "2"; }));
+}
+
+TEST(Membership, AMemberThatMissedARemovalIsNotSentAwayByTheRemoved) {
+  TestCluster c(3, 3);
+  EXPECT_EQ(c.Put("k", "v"), "");
+  c.Tick(3);
+  const uint64_t leader = c.Leader();
+  const uint64_t gone = leader % 3 + 1;
+  const uint64_t slow = gone % 3 + 1;
+  c.Isolate(slow);
+  EXPECT_EQ(c.Change(ConfChangeType::RemoveNode, gone), "");
+  ASSERT_TRUE(c.Until([&] { return c.at(gone).store().region_count() == 0; }));
+  c.Isolate(leader);  // The slow one asks the removed one, which it knows as a member, for a vote.
+  c.Tick(50);
+  EXPECT_EQ(c.at(slow).store().region_count(), 1u);
+  c.Heal();
+  EXPECT_EQ(c.Put("k", "2"), "");
+  ASSERT_TRUE(c.Until([&] { return c.Stored(slow, "k") == "2"; }));
+}
+
 TEST(Membership, ARemovedReplicaLeavesNothing) {
   TestCluster c(3, 3);
   EXPECT_EQ(c.Put("k", "v"), "");

@@ -117,7 +117,11 @@ void Store::FinishSplit(Peer* parent, const RegionSplit& split,
       peers_.erase(old);
     }
     const PeerId self(FindPeerOnStore(child, context_.store.value)->id());
-    auto peer = Peer::Create(context_, self, child, kInitialApplyState);
+    // Whoever was here before, in memory or before a crash, may have acknowledged a heartbeat
+    // on which the child's leader holds a lease.
+    const bool restarted =
+        context_.log->GetHardState(child.id()).term > kInitialApplyState.truncated_term;
+    auto peer = Peer::Create(context_, self, child, kInitialApplyState, restarted);
     if (!peer.ok()) return Fail(peer.status());
     Peer* raw = peer->get();
     raw->stats.leader_seen = now;

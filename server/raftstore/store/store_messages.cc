@@ -77,20 +77,30 @@ Peer* Store::PeerForMessage(const raft_serverpb::RaftMessage& message, Monotonic
 }
 
 bool Store::MayCreate(const raft_serverpb::RaftMessage& message) {
-  if (!MayStartReplica(message.message())) return false;
   const RegionId region(message.region_id());
   const uint64_t to = message.to_peer().id();
+  const auto known = context_.log->Get(region.value, kPeerIdRecord);
+  const uint64_t known_id = known.has_value() && known->size() == 8 ? GetBig64(*known) : 0;
+  // It was here before this process started and lost its data with a snapshot half installed,
+  // while its leader believes that it has some: whatever that one says brings it back.
+  const bool was_here = known_id == to;
+  if (!was_here && !MayStartReplica(message.message())) return false;
   if (const auto state = ReadRegionState(*context_.engine, region)) {
     if (state->state() == raft_serverpb::PeerState::Tombstone) {
       const metapb::Peer* dead = FindPeerOnStore(state->region(), context_.store.value);
       if (dead != nullptr && to <= dead->id()) {
-        if (IsVote(message.message())) SendTombstone(message, state->region().region_epoch());
+        // Only a sender that was removed as well; one that is a member has merely not heard yet
+        // that this replica is not.
+        if (IsVote(message.message()) &&
+            FindPeerById(state->region(), message.from_peer().id()) == nullptr) {
+          SendTombstone(message, state->region().region_epoch());
+        }
         return false;
       }
     }
   }
-  const auto known = context_.log->Get(region.value, kPeerIdRecord);
-  if (known.has_value() && known->size() == 8 && GetBig64(*known) > to) return false;
+  if (known_id > to) return false;
+  if (was_here && !MayStartReplica(message.message())) return true;  // It names no range.
   if (Overlapping(message.start_key(), message.end_key(), region) != nullptr) {
     // Most likely the child of a split that is still on its way here.
     if (IsVote(message.message()) && early_votes_.size() < kMaxEarlyVotes) {
@@ -119,7 +129,9 @@ Peer* Store::MaybeCreatePeer(const raft_serverpb::RaftMessage& message, Monotoni
   }
   metapb::Region name_only;
   name_only.set_id(region.value);
-  auto peer = Peer::Create(context_, id, std::move(name_only), ApplyState());
+  // One that has been in a term may have promised its silence to that term's leader.
+  const bool restarted = context_.log->GetHardState(region.value).term != 0;
+  auto peer = Peer::Create(context_, id, std::move(name_only), ApplyState(), restarted);
   if (!peer.ok()) {
     Fail(peer.status());
     return nullptr;

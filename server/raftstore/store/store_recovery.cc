@@ -75,13 +75,15 @@ absl::Status Store::LoadRegion(const raft_serverpb::RegionLocalState& state, Mon
 }
 
 // The old data is gone or going, the new data incomplete.  Everything up to the snapshot is held
-// by a quorum without this replica, so it may forget it; its votes it keeps.
+// by a quorum without this replica, so it may forget it.  Its leader however counts on what was
+// acknowledged and would never send it again: the next term makes that leader stand for election
+// once more, after which nothing is taken for granted.
 absl::Status Store::ResetInterruptedInstall(const metapb::Region& region) {
   const RegionId id(region.id());
   const metapb::Peer* self = FindPeerOnStore(region, context_.store.value);
   const raftlog::HardState hard = context_.log->GetHardState(id.value);
   log_batch_.RemoveGroup(id.value);
-  log_batch_.SetHardState(id.value, {hard.term, hard.vote, 0});
+  log_batch_.SetHardState(id.value, {hard.term + 1, 0, 0});
   if (self != nullptr) {
     std::string record;
     PutBig64(&record, self->id());

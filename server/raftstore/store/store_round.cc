@@ -196,6 +196,8 @@ void Store::OnInstalled(RegionId region, const absl::Status& status) {
     hard = {ready.hard_state->term(), ready.hard_state->vote(), ready.hard_state->commit()};
   }
   ResetLog(region, peer->id(), hard, {metadata.index(), metadata.index(), metadata.term()});
+  // Entries that followed the snapshot within one round are acknowledged along with it.
+  PeerStorage::AddTo(region.value, ready, &log_batch_);
   if (absl::Status s = context_.log->Append(&log_batch_, true); !s.ok()) {
     return Fail(Annotate(s, "raft log"));
   }

@@ -39,6 +39,7 @@ class TestStore : public StoreOutput {
   // Background work that waits; run by TestCluster::Settle unless `hold_background`.
   std::deque<Task> background;
   bool hold_background = false;
+  bool hold_rounds = false;  // Inputs queue up, as while the raft thread waits for its disk.
   std::map<uint64_t, pdpb::RegionHeartbeatRequest> heartbeats;
 
   void Send(raft_serverpb::RaftMessage message) override;
