@@ -162,11 +162,15 @@ void RaftStore::Tick() {
 }
 
 bool RaftStore::TryLocalRead(const RequestHeader& header, ReadMode mode, RegionView* view) {
-  std::shared_ptr<const engine::Snapshot> snapshot;
-  // The snapshot first: taken after the check, it could show what came after the lease.
-  if (mode == ReadMode::kSnapshot) snapshot = options_.engine->GetSnapshot();
   std::shared_ptr<const RegionRange> range = delegates_.Find(header, options_.clock->Now());
   if (range == nullptr) return false;
+  std::shared_ptr<const engine::Snapshot> snapshot;
+  if (mode == ReadMode::kSnapshot) {
+    // After the check: an earlier one may lack what another leader wrote before this one's lease
+    // began.  And checked again: the region may have been cut or deleted in between.
+    snapshot = options_.engine->GetSnapshot();
+    if (!range->current.load(std::memory_order_acquire)) return false;
+  }
   const engine::Reader* reader = options_.engine;
   if (snapshot != nullptr) reader = snapshot.get();
   *view = RegionView(std::move(range), reader, std::move(snapshot));

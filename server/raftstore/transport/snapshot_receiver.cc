@@ -70,8 +70,10 @@ void SnapshotReceiver::Session::Add(std::string chunk) {
   if (queued_bytes_.fetch_add(chunk.size()) + chunk.size() > kHighWater) stream_.Pause();
   owner_->disk_->Post([self = shared_from_this(), chunk = std::move(chunk)] {
     self->Write(chunk);
-    const size_t before = self->queued_bytes_.fetch_sub(chunk.size());
-    if (before > kLowWater && before - chunk.size() <= kLowWater) self->stream_.Resume();
+    // Not only on crossing the mark: the pause may come after everything before it was written,
+    // and this chunk is then the last that can end it.
+    const size_t left = self->queued_bytes_.fetch_sub(chunk.size()) - chunk.size();
+    if (left <= kLowWater) self->stream_.Resume();
   });
 }
 
