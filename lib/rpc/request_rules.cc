@@ -42,6 +42,7 @@ bool RequestRules::OnPseudoHeader(std::string_view name, std::string_view value)
     connect_ = value == "CONNECT";
   } else if (name == ":scheme") {
     which = kScheme;
+    if (value.empty()) return false;
   } else if (name == ":authority") {
     which = kAuthority;
   } else if (name == ":path") {

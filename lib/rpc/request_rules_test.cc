@@ -55,8 +55,9 @@ TEST(RequestRulesTest, RefusesMalformedRequests) {
   EXPECT_FALSE(Accepts(With(":path", "/late")));
   EXPECT_FALSE(Accepts({{":method", "POST"}, {":method", "POST"}}));
   EXPECT_FALSE(Accepts({{":status", "200"}}));
-  EXPECT_FALSE(Accepts({{":path", ""}}));
-  EXPECT_FALSE(Accepts({{":method", "a b"}}));
+  for (auto [name, value] : Headers{{":path", ""}, {":scheme", ""}, {":method", "a b"}}) {
+    EXPECT_FALSE(RequestRules().OnHeader(name, value)) << name;
+  }
   EXPECT_FALSE(Accepts(With("X-Upper", "v")));
   EXPECT_FALSE(Accepts(With("", "v")));
   EXPECT_FALSE(Accepts(With("x", std::string("a\0b", 3))));

@@ -135,7 +135,10 @@ func TestRow04BadHeaders(t *testing.T) {
 	if got := p.call(7, emptyCall, message(0, nil), "a", strings.Repeat("y", 9000), "b", strings.Repeat("z", 9000)); got != exhausted {
 		t.Errorf("18 KB of metadata: %s", got)
 	}
-	if got := p.call(9, emptyCall, message(0, nil)); got != okStatus {
+	if got := p.call(9, emptyCall, message(0, nil), "content-length", "4"); got != "PROTOCOL_ERROR" {
+		t.Errorf("more DATA than content-length: %s", got)
+	}
+	if got := p.call(11, emptyCall, message(0, nil)); got != okStatus {
 		t.Errorf("afterwards: %s", got)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // Every case of grpc-go's interoperability client that needs no cloud credentials.
@@ -33,4 +35,10 @@ func TestGrpcGoInterop(t *testing.T) {
 			}
 		})
 	}
+}
+
+// etcdctl 3.4 and its library have a URL as :authority.
+func TestAuthorityIsURL(t *testing.T) {
+	n := newNeighbour(t, startServer(t), grpc.WithAuthority("http://127.0.0.1:2379"))
+	must(t, n.echo())
 }

@@ -147,9 +147,10 @@ type neighbour struct {
 	conn *grpc.ClientConn
 }
 
-func newNeighbour(t *testing.T, s *server) *neighbour {
-	conn, err := grpc.NewClient(s.addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+func newNeighbour(t *testing.T, s *server, more ...grpc.DialOption) *neighbour {
+	options := append(more, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
+	conn, err := grpc.NewClient(s.addr(), options...)
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
 	n := &neighbour{t: t, conn: conn}
