@@ -7,6 +7,8 @@
 #include "lib/engine/mem/mem_engine.h"
 #include "lib/sim/file_system.h"
 #include "lib/sim/scheduler.h"
+#include "pd/meta/mvcc/view.h"
+#include "pd/meta/replica/log_storage.h"
 
 namespace tikv::pd::meta {
 namespace {
@@ -122,6 +124,37 @@ TEST_F(ReplicatedStoreTest, AGuardedChangeOfAFrozenLeaderNeverReachesTheNextOne)
   RunAll();
   EXPECT_TRUE(absl::IsUnavailable(answer)) << answer;
   EXPECT_EQ(Value(next, "bound"), "");
+}
+
+// The engine is not synced with every change: after a power cut it may be behind the log.
+TEST(StorageTest, ForcingANewClusterKeepsWhatTheLogHoldsAsCommitted) {
+  sim::SimFileSystem fs(Random(1, "fs"));
+  auto storage = *Storage::Open(
+      &fs, "/pd", [](const std::string&) { return engine::NewMemEngine(nullptr); }, 1);
+  Identity identity{1, 7, {}};
+  for (uint64_t member : {1, 2, 3}) identity.members.emplace_back().set_id(member);
+  ASSERT_TRUE(storage->Initialize(identity, /*bootstrap=*/true).ok());
+  raftlog::LogBatch batch;
+  for (uint64_t index : {2, 3}) {
+    etcdserverpb::PutRequest put;
+    put.set_key("k");
+    put.set_value(index == 2 ? "committed" : "perhaps not");
+    eraftpb::Entry entry;
+    entry.set_index(index);
+    entry.set_term(1);
+    entry.set_data(EncodeCommand(index, CommandType::kPut, put));
+    batch.AppendEntry(kRaftGroup, index, 1, entry.SerializeAsString());
+  }
+  batch.SetHardState(kRaftGroup, {1, 0, 2});
+  ASSERT_TRUE(storage->log()->Append(&batch, true).ok());
+
+  ASSERT_TRUE(storage->ForceNewCluster().ok());
+  auto state = storage->machine()->TakeSnapshot();
+  auto kv = View(*state.snapshot, state.revision).Get("k");
+  ASSERT_TRUE(kv.ok() && kv->has_value());
+  EXPECT_EQ((*kv)->value, "committed");
+  EXPECT_EQ(storage->log()->LastIndex(kRaftGroup), 2u);
+  EXPECT_EQ(storage->machine()->conf_state().voters_size(), 1);
 }
 
 }  // namespace

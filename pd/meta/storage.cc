@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "pd/meta/mvcc/command.h"
 #include "pd/meta/replica/log_storage.h"
 #include "pd/meta/replica/snapshot_file.h"
 
@@ -112,10 +113,36 @@ absl::Status Storage::Initialize(Identity identity, bool bootstrap) {
   return absl::OkStatus();
 }
 
+// What the log holds as committed may have been answered, and the engine may have lost it again
+// with the machine's power; memberships end here anyway.
+absl::Status Storage::ApplyCommitted() {
+  const uint64_t commit =
+      std::min(log_->GetHardState(kRaftGroup).commit, log_->LastIndex(kRaftGroup));
+  LogStorage storage(log_.get(), engine_.get(), machine_.get());
+  while (machine_->applied_index() < commit) {
+    std::vector<eraftpb::Entry> entries;
+    const uint64_t next = machine_->applied_index() + 1;
+    constexpr uint64_t kBytes = 1 << 20;
+    RETURN_IF_ERROR(storage.Entries(next, commit + 1, kBytes, &entries));
+    if (entries.empty()) return DataLoss("the metadata log ends before entry {}", next);
+    for (const eraftpb::Entry& entry : entries) {
+      if (entry.entry_type() != eraftpb::EntryNormal || entry.data().empty()) {
+        RETURN_IF_ERROR(machine_->ApplyNothing(entry.index()));
+        continue;
+      }
+      ASSIGN_OR_RETURN(Command command, DecodeCommand(entry.data()));
+      RETURN_IF_ERROR(machine_->Apply(entry.index(), command).status());
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Storage::ForceNewCluster() {
+  RETURN_IF_ERROR(ApplyCommitted());
   RETURN_IF_ERROR(machine_->ForceSingle(identity_->member_id));
   RETURN_IF_ERROR(engine_->Sync());
-  // What was not applied was perhaps never agreed on by anybody; the survivor decides without it.
+  // What is not known to be committed was perhaps never agreed on by anybody; the survivor decides
+  // without it.
   const uint64_t applied = machine_->applied_index();
   ASSIGN_OR_RETURN(uint64_t term, log_->Term(kRaftGroup, applied));
   raftlog::HardState hard = log_->GetHardState(kRaftGroup);

@@ -55,6 +55,7 @@ class Storage {
   Storage(FileSystem* fs, std::string dir) : fs_(fs), dir_(std::move(dir)) {}
   absl::Status OpenLog(uint64_t seed);
   absl::Status OpenEngine(const EngineFactory& new_engine);
+  absl::Status ApplyCommitted();
   absl::Status Reconcile(uint64_t snapshot_index, uint64_t snapshot_term);
 
   FileSystem* const fs_;

@@ -53,8 +53,12 @@ class Writing : public std::enable_shared_from_this<Writing> {
       return InvalidArgument("the head of a snapshot does not parse");
     }
     RETURN_IF_ERROR(fs_->CreateDirs(dir_));
-    path_ = JoinPath(
-        dir_, fmt::format("{:x}-{}.snap", message_.from(), message_.snapshot().metadata().index()));
+    // Never the file of one before, sent again because its answer was lost: that one may be being
+    // installed just now.
+    for (int n = 0; n == 0 || fs_->Exists(path_); ++n) {
+      path_ = JoinPath(dir_, fmt::format("{:x}-{}-{}.snap", message_.from(),
+                                         message_.snapshot().metadata().index(), n));
+    }
     ASSIGN_OR_RETURN(file_, fs_->Open(path_, OpenOptions::Replace()));
     return absl::OkStatus();
   }
