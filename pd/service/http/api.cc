@@ -98,9 +98,16 @@ std::optional<uint64_t> AsUint(const Json& value) {
 }
 
 std::optional<Json> HttpCall::Body(bool typed) {
-  Json json = Json::parse(request_.body, nullptr, false);
-  if (!json.is_discarded()) return json;
-  const std::string why = GoJsonError(request_.body);
+  // Copying and writing recurse, so that a body of brackets only would exhaust the stack.
+  constexpr int kMaxDepth = 64;
+  bool deep = false;
+  auto shallow = [&deep](int depth, Json::parse_event_t, Json&) {
+    deep = deep || depth > kMaxDepth;
+    return !deep;
+  };
+  Json json = Json::parse(request_.body, shallow, false);
+  if (!json.is_discarded() && !deep) return json;
+  const std::string why = deep ? "exceeded max depth" : GoJsonError(request_.body);
   typed ? InputError(why) : Message(why, 400);
   return std::nullopt;
 }
