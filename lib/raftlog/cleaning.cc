@@ -5,6 +5,15 @@
 namespace tikv::raftlog {
 namespace {
 
+uint64_t EntryBytes(const Group& group) {
+  uint64_t bytes = 0;
+  if (group.entry_count() == 0) return 0;
+  for (uint64_t index = group.first_index(); index <= group.last_index(); ++index) {
+    bytes += group.entry(index).size;
+  }
+  return bytes;
+}
+
 // Everything the group has, such that replaying it first of all rebuilds the group.
 absl::Status AppendImage(GroupId id, const Group& group, const RaftLog& log, LogBatch* batch) {
   batch->RemoveGroup(id);
@@ -92,6 +101,8 @@ absl::Status RaftLog::Impl::MoveOldest(const RaftLog& log) {
   for (const GroupId id : Ids()) {
     const Group& group = *index_.Find(id);  // Only we change it.
     if (group.OldestSegment() != oldest) continue;
+    // Its image would have to be held in memory; rather more segments until its owner compacts it.
+    if (EntryBytes(group) > options_.max_image_bytes) continue;
     RETURN_IF_ERROR(AppendImage(id, group, log, &batch));
     // Each image is whole within one record; small ones share.
     if (batch.byte_size() >= kMaxReadBytes) RETURN_IF_ERROR(WriteImages(&batch));

@@ -64,6 +64,8 @@ struct Options {
   uint64_t cache_bytes = 16 << 20;    // Recent entries kept in memory.
   // When more segments than this are in use, the live records of the oldest move to the front.
   uint32_t max_segments = 16;
+  // Groups with larger logs are not moved: it takes this much memory.
+  uint64_t max_image_bytes = 512 << 20;
   uint32_t spare_segments = 2;  // Emptied files kept for reuse.
 };
 

@@ -199,6 +199,19 @@ TEST_F(RaftLogTest, IdleGroupsMoveOutOfTheWay) {
   }
 }
 
+TEST_F(RaftLogTest, AGroupTooLargeForMemoryIsNotMoved) {
+  options_.max_image_bytes = 30'000;
+  Reopen();
+  for (uint64_t i = 1; i <= 200; ++i) AppendEntries(1, i, i, 1, 1000);
+  EXPECT_EQ(log_->Stats().rewritten_bytes, 0u);
+  EXPECT_GT(log_->Stats().segments, options_.max_segments + 1);
+  batch_.CompactTo(1, 190, 1);
+  Write();
+  for (uint64_t i = 201; i <= 220; ++i) AppendEntries(1, i, i, 1, 1000);
+  EXPECT_LE(log_->Stats().segments, options_.max_segments + 1);
+  EXPECT_EQ(log_->LastIndex(1), 220u);
+}
+
 TEST_F(RaftLogTest, BatchLargerThanASegment) {
   batch_.AppendEntry(1, 1, 1, Data(1, 1, 100'000));
   Write();

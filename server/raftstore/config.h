@@ -25,7 +25,9 @@ struct RaftStoreConfig {
   // ---- log garbage ----
   std::chrono::milliseconds log_gc_interval{3'000};
   uint64_t log_gc_threshold = 50;
-  uint64_t log_gc_count_limit = 196'608;  // 0.75 * region size / 1 KiB.
+  // What the slowest replica may lack before it is left to a snapshot: in entries, and in bytes.
+  uint64_t log_gc_count_limit = 196'608;             // 0.75 * region size / 1 KiB.
+  uint64_t log_gc_size_limit = uint64_t{192} << 20;  // 0.75 * region size.
 
   // ---- regions ----
   std::chrono::milliseconds split_check_interval{10'000};

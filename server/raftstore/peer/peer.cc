@@ -1,5 +1,7 @@
 #include "server/raftstore/peer/peer.h"
 
+#include <algorithm>
+
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/engine/engine.h"
@@ -125,6 +127,11 @@ void Peer::MaybeCompactLog() {
   if (apply_state().applied > first + context_.config->log_gc_count_limit) {
     target = apply_state().applied;  // A replica that slow takes a snapshot.
   }
+  if (HeldLogBytes(std::max(replicated, apply_state().truncated_index)) >
+      context_.config->log_gc_size_limit) {
+    // Half of it: a replica that lags by little needs none.
+    target = std::max(target, first + (apply_state().applied - first) / 2);
+  }
   if (target < first + context_.config->log_gc_threshold) return;
   const auto term = storage_.Term(target - 1);
   if (!term.ok()) return;
@@ -133,6 +140,17 @@ void Peer::MaybeCompactLog() {
   request.mutable_compact_log()->set_compact_index(target - 1);
   request.mutable_compact_log()->set_compact_term(*term);
   ProposeAdmin(request, [](WriteResult) {});
+}
+
+uint64_t Peer::HeldLogBytes(uint64_t replicated) {
+  const uint64_t applied = apply_state().applied;
+  const uint64_t written = applier_.written_bytes();
+  const uint64_t step = context_.config->log_gc_size_limit / 64;
+  if (log_sizes_.empty() || written - log_sizes_.back().second > step) {
+    log_sizes_.emplace_back(applied, written);
+  }
+  while (log_sizes_.size() > 1 && log_sizes_[1].first <= replicated) log_sizes_.pop_front();
+  return written - log_sizes_.front().second;
 }
 
 std::optional<raft_serverpb::RaftMessage> Peer::Wrap(eraftpb::Message message) {

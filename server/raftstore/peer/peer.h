@@ -4,9 +4,11 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/env/clock.h"
@@ -172,6 +174,8 @@ class Peer {
   RegionView MakeView();
   std::shared_ptr<RegionRange> NewRange() const;
   void ServeReads();
+  // About how many bytes the log holds beyond what all replicas have, since this one led.
+  uint64_t HeldLogBytes(uint64_t replicated);
 
   const PeerContext context_;
   const PeerId id_;
@@ -184,9 +188,10 @@ class Peer {
   ReadQueue reads_;
   std::vector<Completion> completions_;
 
-  std::shared_ptr<ReadDelegate> delegate_;    // Published while the lease may be used.
-  std::shared_ptr<const RegionRange> range_;  // For views by read index.
-  bool splitting_ = false;                    // A split is committed, not yet applied.
+  std::shared_ptr<ReadDelegate> delegate_;               // Published while the lease may be used.
+  std::shared_ptr<const RegionRange> range_;             // For views by read index.
+  std::deque<std::pair<uint64_t, uint64_t>> log_sizes_;  // Applied index, bytes written by then.
+  bool splitting_ = false;                               // A split is committed, not yet applied.
   bool installing_ = false;
   raft::Ready install_ready_;
   absl::flat_hash_map<uint64_t, metapb::Peer> known_peers_;  // Senders, while the region is not.

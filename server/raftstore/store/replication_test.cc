@@ -247,5 +247,26 @@ TEST(LogGc, TheLogIsCutOnAllReplicasAndARestartSurvives) {
   EXPECT_EQ(c.Put("after", "v"), "");
 }
 
+TEST(LogGc, AReplicaThatIsAwayHoldsNoMoreThanTheLimit) {
+  TestCluster c(3, 3);
+  c.config.log_gc_threshold = 10;
+  c.config.log_gc_size_limit = 100'000;
+  const uint64_t leader = c.Leader();
+  const uint64_t away = leader % 3 + 1;
+  c.at(away).Stop();
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(c.Put("a" + std::to_string(i), "v"), "");
+  c.Tick(70);
+  EXPECT_LT(c.at(leader).log().FirstIndex(1), 15u);
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_EQ(c.Put("k" + std::to_string(i), std::string(10'000, 'v')), "");
+    c.Tick(10);
+  }
+  c.Tick(70);
+  const uint64_t kept = c.at(leader).log().LastIndex(1) - c.at(leader).log().FirstIndex(1);
+  EXPECT_LT(kept, 40u);
+  c.at(away).Start();
+  ASSERT_TRUE(c.Until([&] { return c.Stored(away, "k59") != "-"; }));
+}
+
 }  // namespace
 }  // namespace tikv::server
