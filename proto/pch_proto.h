@@ -2,8 +2,9 @@
 // server/ and pd/ includes; see cmake/Targets.cmake.
 #pragma once
 #include <lib/base/pch_std.h>
-#include <proto/eraftpb.pb.h>
+
 #include <proto/errorpb.pb.h>
+#include <proto/eraftpb.pb.h>
 #include <proto/kvrpcpb.pb.h>
 #include <proto/metapb.pb.h>
 #include <proto/pdpb.pb.h>
