@@ -64,7 +64,12 @@ void RaftSender::Send(raft_serverpb::RaftMessage message) {
   const uint64_t store = message.to_peer().store_id();
   auto& connection = connections_[store];
   if (connection == nullptr) connection = std::make_shared<Connection>();
-  if (connection->stream == nullptr) connection->waiting_bytes += message.ByteSizeLong();
+  if (connection->stream == nullptr) {
+    connection->waiting_bytes += message.ByteSizeLong();
+  } else if (connection->waiting.size() >= kMaxWaiting) {
+    // More regions than that share the store: what a tick makes them say must not be lost.
+    FlushTo(StoreId(store), connection);
+  }
   if (connection->waiting.size() >= kMaxWaiting || connection->waiting_bytes > kMaxWaitingBytes) {
     return Lost(StoreId(store), connection.get());
   }

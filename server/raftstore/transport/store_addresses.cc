@@ -20,11 +20,18 @@ absl::StatusOr<std::string> AddressOf(const absl::StatusOr<metapb::Store>& store
 }  // namespace
 
 void StoreAddresses::Find(StoreId store, Callback<absl::StatusOr<std::string>> done) {
-  pd_->GetStore(store, [this, done = std::move(done)](absl::StatusOr<metapb::Store> found) mutable {
-    strand_->Post([done = std::move(done), address = AddressOf(found)]() mutable {
-      std::move(done)(std::move(address));
-    });
-  });
+  pd_->GetStore(
+      store, [this, store, done = std::move(done)](absl::StatusOr<metapb::Store> found) mutable {
+        strand_->Post([this, store, done = std::move(done), address = AddressOf(found)]() mutable {
+          if (address.ok()) {
+            last_[store] = *address;
+          } else if (const auto it = last_.find(store);
+                     it != last_.end() && !absl::IsNotFound(address.status())) {
+            address = it->second;
+          }
+          std::move(done)(std::move(address));
+        });
+      });
 }
 
 }  // namespace tikv::server

@@ -1,6 +1,7 @@
 #include "server/storage/raw/raw_storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -233,7 +234,7 @@ void RawStorage::CompareAndSwap(const RequestHeader& header, std::string_view cf
   const std::vector<std::string> latched = {swap.key};
   auto shared = std::make_shared<Callback<RawSwapResult>>(std::move(done));
   // Whoever waited is granted the latch on the raft thread, where nothing may read the disk.
-  auto inside = std::make_shared<bool>(true);
+  auto inside = std::make_shared<std::atomic<bool>>(true);
   const bool accepted = latches_.Acquire(
       {latched[0]},
       [this, header, cf, swap = std::move(swap), shared, inside](Latches::Guard guard) mutable {
