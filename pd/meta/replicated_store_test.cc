@@ -157,5 +157,20 @@ TEST(StorageTest, ForcingANewClusterKeepsWhatTheLogHoldsAsCommitted) {
   EXPECT_EQ(storage->machine()->conf_state().voters_size(), 1);
 }
 
+TEST(StorageTest, ASnapshotTakesTheEntriesOfAnotherHistoryAway) {
+  sim::SimFileSystem fs(Random(1, "fs"));
+  auto storage = *Storage::Open(
+      &fs, "/pd", [](const std::string&) { return engine::NewMemEngine(nullptr); }, 1);
+  ASSERT_TRUE(storage->Initialize({1, 7, {}}, /*bootstrap=*/true).ok());
+  raftlog::LogBatch batch;
+  for (uint64_t index = 2; index <= 9; ++index) batch.AppendEntry(kRaftGroup, index, 2, "old");
+  ASSERT_TRUE(storage->log()->Append(&batch, true).ok());
+  BeginLogAt(*storage->log(), 5, 3, &batch);
+  ASSERT_TRUE(storage->log()->Append(&batch, true).ok());
+  EXPECT_EQ(storage->log()->LastIndex(kRaftGroup), 5u);
+  EXPECT_EQ(*storage->log()->Term(kRaftGroup, 5), 3u);
+  EXPECT_EQ(storage->log()->TruncatedIndex(kRaftGroup), 5u);
+}
+
 }  // namespace
 }  // namespace tikv::pd::meta

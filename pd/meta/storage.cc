@@ -86,9 +86,12 @@ absl::Status Storage::OpenEngine(const EngineFactory& new_engine) {
 // crash, and by a commit index that was not synced.
 absl::Status Storage::Reconcile(uint64_t snapshot_index, uint64_t snapshot_term) {
   raftlog::LogBatch batch;
-  if (snapshot_index > log_->LastIndex(kRaftGroup)) {
-    batch.CompactTo(kRaftGroup, snapshot_index, snapshot_term);
+  bool begins_anew = snapshot_index > log_->LastIndex(kRaftGroup);
+  if (!begins_anew && snapshot_index > log_->TruncatedIndex(kRaftGroup)) {
+    ASSIGN_OR_RETURN(uint64_t term, log_->Term(kRaftGroup, snapshot_index));
+    begins_anew = term != snapshot_term;
   }
+  if (begins_anew) BeginLogAt(*log_, snapshot_index, snapshot_term, &batch);
   raftlog::HardState hard = log_->GetHardState(kRaftGroup);
   if (machine_->applied_index() > hard.commit) {
     hard.commit = machine_->applied_index();

@@ -6,6 +6,13 @@
 
 namespace tikv::pd::meta {
 
+void BeginLogAt(const raftlog::RaftLog& log, uint64_t index, uint64_t term,
+                raftlog::LogBatch* batch) {
+  // An entry that is written takes all behind it away, which compaction alone would keep.
+  if (index < log.LastIndex(kRaftGroup)) batch->AppendEntry(kRaftGroup, index, term, {});
+  batch->CompactTo(kRaftGroup, index, term);
+}
+
 absl::StatusOr<LogStorage::InitialState> LogStorage::Initial() {
   const raftlog::HardState hard = log_->GetHardState(kRaftGroup);
   InitialState state;

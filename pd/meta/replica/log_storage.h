@@ -18,6 +18,11 @@ class StateMachine;
 
 inline constexpr raftlog::GroupId kRaftGroup = 1;
 
+// The log begins anew behind an installed snapshot.  Entries beyond it are of another history, else
+// Raft had not asked for the snapshot.
+void BeginLogAt(const raftlog::RaftLog& log, uint64_t index, uint64_t term,
+                raftlog::LogBatch* batch);
+
 // Lives on the raft thread.  All arguments must outlive the object.
 class LogStorage final : public raft::LogStorage {
  public:

@@ -260,7 +260,7 @@ absl::Status Replica::Persist(const raft::Ready& ready) {
   batch_.Clear();
   if (ready.snapshot) {
     const auto& metadata = ready.snapshot->metadata();
-    batch_.CompactTo(kRaftGroup, metadata.index(), metadata.term());
+    BeginLogAt(*deps_.log, metadata.index(), metadata.term(), &batch_);
   }
   for (const eraftpb::Entry& entry : ready.entries) {
     batch_.AppendEntry(kRaftGroup, entry.index(), entry.term(), entry.SerializeAsString());
