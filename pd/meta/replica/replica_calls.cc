@@ -219,7 +219,8 @@ absl::Status Replica::CheckMembership(MembershipOp op, const etcdserverpb::Membe
   }
   if (known == members.end()) return ErrMemberNotFound();
   if (op == MembershipOp::kRemove) return CheckQuorumWithout(member.id());
-  const auto& learners = node_->conf_state().learners();
+  const eraftpb::ConfState conf = node_->conf_state();
+  const auto& learners = conf.learners();
   if (std::find(learners.begin(), learners.end(), member.id()) == learners.end()) {
     return ErrMemberNotLearner();
   }
@@ -233,7 +234,8 @@ absl::Status Replica::CheckMembership(MembershipOp op, const etcdserverpb::Membe
 }
 
 absl::Status Replica::CheckQuorumWithout(uint64_t member) {
-  const auto& voters = node_->conf_state().voters();
+  const eraftpb::ConfState conf = node_->conf_state();
+  const auto& voters = conf.voters();
   if (std::find(voters.begin(), voters.end(), member) == voters.end()) return absl::OkStatus();
   const int left = voters.size() - 1;
   if (left == 0) return ErrNotEnoughStarted();

@@ -31,7 +31,8 @@ void Replica::RevokeExpiredLeases() {
 
 void Replica::PromoteCaughtUp() {
   if (node_->HasPendingConfChange()) return;
-  for (uint64_t id : node_->conf_state().learners()) {
+  const eraftpb::ConfState conf = node_->conf_state();
+  for (uint64_t id : conf.learners()) {
     auto it = deps_.machine->members().find(id);
     if (it == deps_.machine->members().end() || it->second.islearner()) continue;
     if (!CheckMembership(MembershipOp::kPromote, it->second).ok()) continue;
