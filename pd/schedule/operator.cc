@@ -76,15 +76,14 @@ std::string Operator::Text() const {
   for (size_t i = 0; i < steps.size(); ++i) {
     list += fmt::format("{}{}:{{{}}}", i == 0 ? "" : ", ", i, Describe(steps[i]));
   }
+  int64_t timeout_ms = 0;
+  for (const Step& step : steps) timeout_ms += TimeoutMs(step, region_size_mib);
   return fmt::format(
       "{} {{{}}} (kind:{}, region:{}({}, {}), createAt:{}, startAt:{}, currentStep:{}, size:{}, "
-      "steps:[{}]){}{}",
+      "steps:[{}], timeout:[{}]){}{}",
       desc, brief, KindText(kind), region.value, epoch.version(), epoch.conf_ver(),
       FormatTime(created_ms * 1'000'000), FormatTime(created_ms * 1'000'000), current,
-      region_size_mib, list,
-      status == OperatorStatus::kRunning
-          ? ""
-          : fmt::format(" finished at {}", FormatTime(finished_ms * 1'000'000)),
+      region_size_mib, list, FormatDuration(timeout_ms * 1'000'000), finished() ? " finished" : "",
       why.empty() ? "" : ", " + why);
 }
 

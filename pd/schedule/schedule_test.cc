@@ -424,6 +424,9 @@ TEST(Operator, SaysWhatItIs) {
   op.steps.push_back(AddLearner{{StoreId(4), PeerId(9)}});
   EXPECT_EQ(op.Text().find("admin-add-peer {add peer: store [4]} (kind:region,admin, region:7("),
             0u);
+  EXPECT_TRUE(op.Text().ends_with("on store 4}], timeout:[10m0s])")) << op.Text();
+  op.current = 1;
+  EXPECT_TRUE(op.Text().ends_with("timeout:[10m0s]) finished")) << op.Text();
   EXPECT_EQ(KindByName("admin"), kOpAdmin);
   EXPECT_EQ(KindByName("x"), 0u);
 }

@@ -115,20 +115,12 @@ void ResetTs(Api& api, const CallPtr& call) {
 }
 
 void SetLogLevel(Api& api, const CallPtr& call) {
-  static const std::set<std::string>* const kLevels =
-      new std::set<std::string>{"debug", "info", "warn", "warning", "error", "fatal", "panic"};
   auto body = call->Body(false);
   if (!body) return;
   if (!body->is_string()) return call->Message("json: cannot unmarshal into string", 400);
-  const std::string level = body->get<std::string>();
-  if (!kLevels->contains(level)) {
-    return call->Message(fmt::format("log level {} is illegal", level.substr(0, 64)), 400);
-  }
-  if (api.context().set_log_level == nullptr) {
-    return call->Message("the log level cannot be changed", 501);
-  }
-  api.context().set_log_level(level);
-  call->Message("The log level is updated.");
+  absl::Status s = ChangeLogLevel(api, body->get<std::string>());
+  if (s.ok()) return call->Message("The log level is updated.");
+  call->Message(Message(s), absl::IsInvalidArgument(s) ? 400 : 501);
 }
 
 // Online recovery of regions that lost most replicas is not offered; these answer as an idle one.
@@ -175,6 +167,19 @@ void RefuseMiddleware(Api&, const CallPtr& call) {
 }
 
 }  // namespace
+
+absl::Status ChangeLogLevel(Api& api, const std::string& level) {
+  static const std::set<std::string>* const kLevels =
+      new std::set<std::string>{"debug", "info", "warn", "warning", "error", "fatal", "panic"};
+  if (!kLevels->contains(level)) {
+    return InvalidArgument("log level {} is illegal", level.substr(0, 64));
+  }
+  if (api.context().set_log_level == nullptr) {
+    return Unimplemented("the log level cannot be changed");
+  }
+  api.context().set_log_level(level);
+  return absl::OkStatus();
+}
 
 void RegisterAdminRoutes(Api& api) {
   const Served c = Served::kCluster, l = Served::kLeader;

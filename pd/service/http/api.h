@@ -99,6 +99,9 @@ class Api {
   http::Router* router_;
 };
 
+// Of this member.  InvalidArgument for an unknown level.
+absl::Status ChangeLogLevel(Api& api, const std::string& level);
+
 // The routes by subject.
 void RegisterMemberRoutes(Api& api);
 void RegisterStoreRoutes(Api& api);

@@ -78,6 +78,14 @@ std::optional<int64_t> Ttl(const CallPtr& call, const std::string& text) {
 void Set(Api& api, const CallPtr& call) {
   auto body = call->Body(false);
   if (!body) return;
+  // No part of the stored configuration, but of the original's.
+  if (auto level = body->find("log.level"); body->is_object() && level != body->end()) {
+    if (!level->is_string()) return call->Message("the log level is illegal", 400);
+    absl::Status s = ChangeLogLevel(api, level->get<std::string>());
+    if (!s.ok()) return call->Error(s);
+    body->erase(level);
+    if (body->empty()) return call->Message(kUpdated);
+  }
   const std::string ttl_text = call->Query("ttlSecond");
   if (ttl_text.empty()) {
     return api.cluster().ChangeConfig([&](Config& c) { return c.Update(*body); },

@@ -3,6 +3,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "pd/core/duration.h"
 #include "pd/schedule/builder.h"
 #include "pd/schedule/filter.h"
 #include "pd/service/http/api.h"
@@ -12,6 +13,12 @@ namespace {
 
 std::string Shown(const Operator& op) {
   return fmt::format("status: {}, operator: {}", StatusText(op.status), op.Text());
+}
+
+std::string ShownRecord(const Operator& op) {
+  return fmt::format("{} (finishAt:{}, duration:{})", op.Text(),
+                     FormatTime(op.finished_ms * 1'000'000),
+                     FormatDuration((op.finished_ms - op.created_ms) * 1'000'000));
 }
 
 Json ObjectJson(const Operator& op) {
@@ -77,7 +84,7 @@ void Records(Api& api, const CallPtr& call) {
   call->Reply(api.cluster().With([&](ClusterState& s) {
     Json out = Json::array();
     for (const Operator& op : s.operators.records()) {
-      if (static_cast<uint64_t>(op.finished_ms / 1000) >= from_s) out.push_back(Shown(op));
+      if (static_cast<uint64_t>(op.finished_ms / 1000) >= from_s) out.push_back(ShownRecord(op));
     }
     return out;
   }));

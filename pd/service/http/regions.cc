@@ -46,7 +46,7 @@ Json RegionJson(const RegionInfo& r) {
   j["read_keys"] = r.read_keys;
   j["approximate_size"] = r.approximate_size_mib;
   j["approximate_keys"] = r.approximate_keys;
-  if (r.approximate_kv_size_mib > 0) j["approximate_kv_size"] = r.approximate_kv_size_mib;
+  j["approximate_kv_size"] = r.approximate_kv_size_mib;
   return j;
 }
 

@@ -1,4 +1,5 @@
 // Stores: lists, states, labels, weights, limits.
+#include <array>
 #include <set>
 
 #include "lib/base/bytes.h"
@@ -10,29 +11,53 @@
 
 namespace tikv::pd {
 
-Json StoreJson(const ClusterView& view, const StoreInfo& s) {
-  Json labels = Json::array();
-  for (const auto& l : s.meta.labels()) labels.push_back({{"key", l.key()}, {"value", l.value()}});
-  Json store = {{"id", s.meta.id()}, {"address", s.meta.address()}};
-  if (s.meta.state() != metapb::Up) store["state"] = static_cast<int>(s.meta.state());
-  store["labels"] = labels;
-  store["version"] = s.meta.version();
-  store["peer_address"] = s.meta.peer_address();
-  store["status_address"] = s.meta.status_address();
-  store["git_hash"] = s.meta.git_hash();
-  store["start_timestamp"] = s.meta.start_timestamp();
-  store["deploy_path"] = s.meta.deploy_path();
-  store["last_heartbeat"] = s.meta.last_heartbeat();
-  if (s.meta.physically_destroyed()) store["physically_destroyed"] = true;
-  if (s.meta.node_state() != metapb::Preparing) {
-    store["node_state"] = static_cast<int>(s.meta.node_state());
+namespace {
+
+// Four digits, as tools know sizes from the original: "252GiB", "59.72GiB".
+std::string ShownSize(uint64_t bytes) {
+  constexpr std::array<std::string_view, 7> kUnits = {"B",   "KiB", "MiB", "GiB",
+                                                      "TiB", "PiB", "EiB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024; ++unit) value /= 1024;
+  return fmt::format("{:.4g}{}", value, kUnits[unit]);
+}
+
+// What is empty is left out.
+Json MetaJson(const metapb::Store& meta) {
+  Json out = {{"id", meta.id()}, {"address", meta.address()}};
+  auto text = [&](const char* name, const std::string& value) {
+    if (!value.empty()) out[name] = value;
+  };
+  auto number = [&](const char* name, int64_t value) {
+    if (value != 0) out[name] = value;
+  };
+  number("state", meta.state());
+  for (const auto& l : meta.labels()) {
+    out["labels"].push_back({{"key", l.key()}, {"value", l.value()}});
   }
+  text("version", meta.version());
+  text("peer_address", meta.peer_address());
+  text("status_address", meta.status_address());
+  text("git_hash", meta.git_hash());
+  number("start_timestamp", meta.start_timestamp());
+  text("deploy_path", meta.deploy_path());
+  number("last_heartbeat", meta.last_heartbeat());
+  if (meta.physically_destroyed()) out["physically_destroyed"] = true;
+  number("node_state", meta.node_state());
+  return out;
+}
+
+}  // namespace
+
+Json StoreJson(const ClusterView& view, const StoreInfo& s) {
+  Json store = MetaJson(s.meta);
   store["state_name"] = s.StateName(view.now_ms, view.config.schedule().max_store_down_ms);
 
   const StoreRegions& held = view.regions.OfStore(s.id());
-  Json status = {{"capacity", HumanBytes(s.stats.capacity())},
-                 {"available", HumanBytes(s.stats.available())},
-                 {"used_size", HumanBytes(s.stats.used_size())},
+  Json status = {{"capacity", ShownSize(s.stats.capacity())},
+                 {"available", ShownSize(s.stats.available())},
+                 {"used_size", ShownSize(s.stats.used_size())},
                  {"leader_count", held.leaders.size()},
                  {"leader_weight", s.leader_weight},
                  {"leader_score", LeaderScore(view, s, 0)},
