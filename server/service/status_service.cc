@@ -11,6 +11,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "server/service/symbols.h"
 
 namespace tikv::server {
 namespace {
@@ -148,6 +149,18 @@ void StatusService::RegisterProfiles(http::Router* router) {
   });
   router->Handle("GET", "/debug/pprof/cmdline", [this](Request, Responder responder) {
     responder.Send(Response::Text(200, deps_.command_line));
+  });
+  // pprof asks whether there are names, then for them.
+  router->Handle("GET", "/debug/pprof/symbol", [](Request, Responder responder) {
+    responder.Send(Response::Text(200, "num_symbols: 1\n"));
+  });
+  router->Handle("POST", "/debug/pprof/symbol", [this](Request request, Responder responder) {
+    auto shared = std::make_shared<Responder>(std::move(responder));
+    const bool accepted =
+        deps_.background->TryPost([shared, addresses = std::move(request.body)]() mutable {
+          shared->Send(Response::Text(200, NameAddresses(addresses, FunctionName)));
+        });
+    if (!accepted) shared->Send(Response::Text(503, "too much work in the background\n"));
   });
   for (const char* gone : {"heap_list", "heap_activate", "heap_deactivate"}) {
     router->Handle("GET", fmt::format("/debug/pprof/{}", gone), [](Request, Responder responder) {
