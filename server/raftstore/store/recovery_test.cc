@@ -57,6 +57,31 @@ TEST(Recovery, TheEngineMayBeBehindTheLog) {
   EXPECT_EQ(c.Stored(1, "k4"), "v");
 }
 
+TEST(Recovery, AChildWhoseSplitTheEngineLostWaitsForItsParent) {
+  TestCluster c(3, 3);
+  ASSERT_EQ(c.Put("a", "1"), "");
+  const uint64_t store = c.Leader() % 3 + 1;
+  const metapb::Region before = c.at(store).store().FindPeer(RegionId(1))->region();
+  const uint64_t child = c.Split({"m"})[0].id();
+  ASSERT_EQ(c.Put("a", "2", child), "");
+  c.Tick(5);
+  c.at(store).Stop();
+  engine::WriteBatch batch;
+  Applier::SaveRegion(before, raft_serverpb::PeerState::Normal, &batch);
+  Applier::SaveApplyState(1, kInitialApplyState, &batch);
+  batch.Delete(engine::Cf::kRaft, RegionStateKey(RegionId(child)));
+  batch.Delete(engine::Cf::kRaft, ApplyStateKey(RegionId(child)));
+  ASSERT_TRUE(c.at(store).engine().Write(&batch).ok());
+  c.at(store).hold_rounds = true;  // The child's leader is heard before the parent is applied.
+  c.at(store).Start();
+  c.Tick(3);
+  EXPECT_EQ(c.at(store).store().region_count(), 1u);
+  c.at(store).hold_rounds = false;
+  ASSERT_TRUE(c.Until([&] { return c.at(store).store().region_count() == 2; }));
+  ASSERT_EQ(c.Put("a", "3", child), "");
+  ASSERT_TRUE(c.Until([&] { return c.Stored(store, "a") == "3"; }));
+}
+
 TEST(Recovery, ALostLogIsRefused) {
   TestCluster c(1, 1);
   ASSERT_EQ(c.Put("k", "v"), "");

@@ -83,7 +83,8 @@ bool Store::MayCreate(const raft_serverpb::RaftMessage& message) {
   const uint64_t known_id = known.has_value() && known->size() == 8 ? GetBig64(*known) : 0;
   // It was here before this process started and lost its data with a snapshot half installed,
   // while its leader believes that it has some: whatever that one says brings it back.
-  const bool was_here = known_id == to;
+  // With a log it is the child of a split that this store has yet to apply once more.
+  const bool was_here = known_id == to && context_.log->LastIndex(region.value) == 0;
   if (!was_here && !MayStartReplica(message.message())) return false;
   if (const auto state = ReadRegionState(*context_.engine, region)) {
     if (state->state() == raft_serverpb::PeerState::Tombstone) {
