@@ -23,6 +23,7 @@ absl::Status RaftLog::Impl::Open() {
 absl::Status RaftLog::Impl::Fail(const absl::Status& cause) {
   fs_->Open(JoinPath(options_.dir, kFailedMarker), OpenOptions::Create()).status().IgnoreError();
   std::lock_guard lock(mutex_);
+  unwritten_ = {};
   failed_ = DataLoss("raft log {} has failed: {}", options_.dir, Message(cause));
   return failed_;
 }
@@ -52,12 +53,16 @@ absl::Status RaftLog::Impl::WriteRecord(LogBatch* batch) {
     std::lock_guard lock(mutex_);
     CHECK(index_.Apply(record, segment.sequence, end_, LogIndex::Mode::kLive));
     stats_.written_bytes += record.size();
+    unwritten_ = record;
+    unwritten_offset_ = end_;
   }
-  if (absl::Status s = segment.file->WriteAt(end_, record); !s.ok()) return Fail(s);
+  const absl::Status written = segment.file->WriteAt(end_, record);
+  if (!written.ok()) return Fail(written);
   appended_ = true;
   const uint64_t offset = end_;
   end_ += AlignToSector(record.size());
   std::lock_guard lock(mutex_);
+  unwritten_ = {};
   cache_.Insert(segment.sequence, offset, std::move(record));
   record = cache_.TakeSpareBuffer();
   record.assign(kRecordHeaderSize, '\0');

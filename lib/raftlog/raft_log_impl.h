@@ -51,6 +51,7 @@ class RaftLog::Impl {
 
  private:
   Segment& active() { return segments_.rbegin()->second; }
+  uint32_t active_sequence() const { return segments_.rbegin()->first; }
   absl::Status Fail(const absl::Status& cause);
   absl::Status WriteRecord(LogBatch* batch);
   absl::Status SyncActive();
@@ -59,6 +60,11 @@ class RaftLog::Impl {
   absl::Status DropDeadSegments();
   absl::Status MoveOldest(const RaftLog& log);
   absl::Status WriteImages(LogBatch* batch);
+  bool IsUnwritten(const EntryRef& ref) const {
+    return !unwritten_.empty() && ref.segment == active_sequence() &&
+           ref.offset >= unwritten_offset_;
+  }
+  std::string_view InMemory(const EntryRef& ref) const;
   absl::Status ReadFromDisk(const Group& group, uint64_t* index, uint64_t high, uint64_t* left,
                             EntryVisitor visit) const;
 
@@ -77,6 +83,9 @@ class RaftLog::Impl {
   absl::Status failed_;
   LogIndex index_;
   TailCache cache_;
+  // The record that is in the index but not yet in the active segment, and where it goes there.
+  std::string_view unwritten_;
+  uint64_t unwritten_offset_ = 0;
   std::map<uint32_t, Segment> segments_;  // The last is active.  Changed by the appender only.
   mutable LogStats stats_;
   mutable std::string read_buffer_;

@@ -19,6 +19,12 @@ absl::StatusOr<uint64_t> RaftLog::Impl::Term(GroupId id, uint64_t index) const {
   return group->entry(index).term;
 }
 
+// Null when the entry is only on disk.
+std::string_view RaftLog::Impl::InMemory(const EntryRef& ref) const {
+  if (IsUnwritten(ref)) return unwritten_.substr(ref.offset - unwritten_offset_, ref.size);
+  return cache_.Find(ref.segment, ref.offset, ref.size);
+}
+
 absl::Status RaftLog::Impl::Read(GroupId id, uint64_t low, uint64_t high, uint64_t max_bytes,
                                  EntryVisitor visit) const {
   std::lock_guard lock(mutex_);
@@ -36,7 +42,7 @@ absl::Status RaftLog::Impl::Read(GroupId id, uint64_t low, uint64_t high, uint64
   for (uint64_t index = low; index < high;) {
     const EntryRef& ref = group->entry(index);
     if (ref.size > left && index != low) break;
-    const std::string_view data = cache_.Find(ref.segment, ref.offset, ref.size);
+    const std::string_view data = InMemory(ref);
     if (data.data() == nullptr) {
       RETURN_IF_ERROR(ReadFromDisk(*group, &index, high, &left, visit));
       if (left == 0) break;
@@ -59,8 +65,8 @@ absl::Status RaftLog::Impl::ReadFromDisk(const Group& group, uint64_t* index, ui
   uint64_t budget = *left - std::min<uint64_t>(*left, first.size);
   for (; end_index < high; ++end_index) {
     const EntryRef& ref = group.entry(end_index);
-    if (ref.segment != first.segment || ref.offset + ref.size - first.offset > kMaxReadBytes ||
-        ref.size > budget) {
+    if (IsUnwritten(ref) || ref.segment != first.segment ||
+        ref.offset + ref.size - first.offset > kMaxReadBytes || ref.size > budget) {
       break;
     }
     budget -= ref.size;
