@@ -15,7 +15,11 @@ import (
 // See README.md of lib/rpc.
 const answeredAlready = "the stream was answered and closed before the frame came; RFC 9113 5.1 has it ignored"
 
+const closedByGoaway = "we close once the peer has said GOAWAY; a frame still on its way makes the kernel reset instead"
+
 var deviations = map[string]string{
+	"Sends a GOAWAY frame":                         closedByGoaway,
+	"Sends a GOAWAY frame with unknown error code": closedByGoaway,
 	"Sends a WINDOW_UPDATE frame with a flow control window increment of 0 on a stream":                  answeredAlready,
 	"Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream": answeredAlready,
 }
