@@ -4,7 +4,9 @@ BUILD ?= release
 JOBS ?= $(shell nproc)
 DATA ?= data
 
-.PHONY: help run deps test-deps build unit e2e test lint fmt clean
+PREFIX ?= /usr/local
+
+.PHONY: help run deps test-deps build unit e2e test lint fmt install clean
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -25,16 +27,20 @@ unit: build  ## the unit tests of that build
 	@ctest --preset $(BUILD) -L unit -j $(JOBS)
 
 e2e: build test-deps  ## real servers against real clients
-	@eval "$$(e2e/setup/toolchains)" && ctest --preset $(BUILD) -L e2e -j 2
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -L e2e -j 2
 
 test: build test-deps  ## every test that CI runs
-	@eval "$$(e2e/setup/toolchains)" && ctest --preset $(BUILD) -j 2
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -j 2
 
 lint: deps  ## formatting, the tree's rules, clang-tidy on what changed
 	@e2e/tidy/check
 
 fmt:  ## format the C++ sources in place
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+install: build  ## the programs and the C++ driver to PREFIX=/usr/local
+	@cmake --install build/$(BUILD) --prefix $(PREFIX) >build/install.log || { cat build/install.log; exit 1; }
+	@echo "Installed to $(PREFIX)."
 
 clean:  ## remove what was built
 	@rm -rf build

@@ -1,0 +1,15 @@
+# What the static libraries of the driver link to: Debian packages libabsl-dev, libfmt-dev,
+# libgrpc++-dev, libnghttp2-dev, libprotobuf-dev, libssl-dev, zlib1g-dev.
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(absl CONFIG)
+find_dependency(Protobuf)
+find_dependency(gRPC CONFIG)
+find_dependency(fmt CONFIG)
+find_dependency(OpenSSL)
+find_dependency(ZLIB)
+find_dependency(PkgConfig)
+if(NOT TARGET PkgConfig::NGHTTP2)
+  pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+endif()
+include(${CMAKE_CURRENT_LIST_DIR}/TikvClient.cmake)
