@@ -2,6 +2,7 @@
 
 #include "lib/config/bind.h"
 #include "lib/config/literal.h"
+#include "lib/config/toml_edit.h"
 
 namespace tikv::config {
 namespace {
@@ -32,6 +33,28 @@ absl::Status FirstOf(const std::vector<std::string>& warnings) {
   return warnings.empty() ? absl::OkStatus() : InvalidArgument("{}", warnings.front());
 }
 
+absl::StatusOr<Table> Nested(std::string_view json) {
+  ASSIGN_OR_RETURN(Table flat, ParseJson(json));
+  Table nested;
+  for (auto& [key, literal] : flat) RETURN_IF_ERROR(Insert(key, std::move(literal), &nested));
+  return nested;
+}
+
+// The scalars of `now` that `named` has too, as edits.
+void Collect(const Table& named, Table* now, const std::string& path, std::vector<TomlEdit>* out) {
+  for (const auto& [name, literal] : named) {
+    Literal* value = Find(now, name);
+    if (value == nullptr) continue;
+    Table* inner = std::get_if<Table>(&value->value);
+    const Table* names = std::get_if<Table>(&literal.value);
+    if (inner == nullptr) {
+      out->emplace_back(path + name, WriteToml(*value));
+    } else if (names != nullptr) {
+      Collect(*names, inner, path + name + ".", out);
+    }
+  }
+}
+
 Table Dump(Dumper::Options options, const internal::VisitFn& visit) {
   Dumper dumper(options);
   visit(&dumper);
@@ -54,13 +77,20 @@ absl::StatusOr<std::vector<std::string>> Load(std::string_view text, std::string
 }
 
 absl::Status Change(std::string_view json, bool online_only, const VisitFn& visit) {
-  ASSIGN_OR_RETURN(Table flat, ParseJson(json));
-  Table nested;
-  for (auto& [key, literal] : flat) RETURN_IF_ERROR(Insert(key, std::move(literal), &nested));
+  ASSIGN_OR_RETURN(Table nested, Nested(json));
   Binder binder(std::move(nested), "", online_only);
   visit(&binder);
   RETURN_IF_ERROR(binder.status());
   return FirstOf(binder.UnknownKeys());
+}
+
+absl::StatusOr<std::string> PutIntoToml(std::string_view text, std::string_view json,
+                                        DurationStyle durations, const VisitFn& visit) {
+  ASSIGN_OR_RETURN(const Table named, Nested(json));
+  Table now = Dump({.durations = durations, .for_json = false}, visit);
+  std::vector<TomlEdit> edits;
+  Collect(named, &now, "", &edits);
+  return EditToml(text, edits);
 }
 
 std::string ToToml(DurationStyle durations, const VisitFn& visit) {

@@ -23,6 +23,8 @@ using VisitFn = std::function<void(Visitor*)>;
 absl::StatusOr<std::vector<std::string>> Load(std::string_view text, std::string_view name,
                                               bool strict, const VisitFn& visit);
 absl::Status Change(std::string_view json, bool online_only, const VisitFn& visit);
+absl::StatusOr<std::string> PutIntoToml(std::string_view text, std::string_view json,
+                                        DurationStyle durations, const VisitFn& visit);
 std::string ToToml(DurationStyle durations, const VisitFn& visit);
 std::string ToJson(DurationStyle durations, const VisitFn& visit);
 
@@ -72,6 +74,15 @@ absl::Status ChangeByJson(std::string_view json, bool online_only, C* config) {
   return absl::OkStatus();
 }
 
+// The TOML text with the keys that a change (as ChangeByJson takes it) names, at the values they
+// have in `config`; all else in the text stays.  Errors as EditToml.
+template <class C>
+absl::StatusOr<std::string> PutIntoToml(std::string_view text, std::string_view json,
+                                        const C& config,
+                                        DurationStyle durations = DurationStyle::kTikv) {
+  return internal::PutIntoToml(text, json, durations, internal::VisitOf(&config));
+}
+
 // One field by its dotted name.
 struct KeyInfo {
   std::string key;
@@ -95,30 +106,38 @@ class Live {
     return current_;
   }
 
+  // Takes a new configuration over, or says why that cannot be done.
+  using Observer = std::function<absl::Status(const C&)>;
+
   // `on_change` gets every later configuration, in the thread that changes it, one call at a time;
   // it must not change or observe.
-  void Observe(std::function<void(const C&)> on_change) {
+  void Observe(Observer on_change) {
     std::lock_guard lock(change_mutex_);
     observers_.push_back(std::move(on_change));
   }
 
-  // As ChangeByJson; the observers have been called when it returns OK.
+  // As ChangeByJson; the observers have taken it over when it returns OK.  When one of them cannot,
+  // those before it get the old configuration again, and its error is the answer.
   absl::Status Change(std::string_view json) {
     std::lock_guard change_lock(change_mutex_);
-    C changed = *Get();
+    const auto old = Get();
+    C changed = *old;
     RETURN_IF_ERROR(ChangeByJson(json, /*online_only=*/true, &changed));
     auto next = std::make_shared<const C>(std::move(changed));
-    {
-      std::lock_guard lock(mutex_);
-      current_ = next;
+    for (size_t i = 0; i < observers_.size(); ++i) {
+      const absl::Status status = observers_[i](*next);
+      if (status.ok()) continue;
+      for (size_t back = 0; back <= i; ++back) observers_[back](*old).IgnoreError();
+      return status;
     }
-    for (const auto& observer : observers_) observer(*next);
+    std::lock_guard lock(mutex_);
+    current_ = std::move(next);
     return absl::OkStatus();
   }
 
  private:
   std::mutex change_mutex_;  // Held over a change and its observers.
-  std::vector<std::function<void(const C&)>> observers_;
+  std::vector<Observer> observers_;
   mutable std::mutex mutex_;  // Of current_ only.
   std::shared_ptr<const C> current_;
 };

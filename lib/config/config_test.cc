@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/base/status.h"
+
 namespace tikv::config {
 namespace {
 
@@ -264,13 +266,40 @@ TEST(ListTest, KeysAreDotted) {
 TEST(LiveTest, ObserversSeeEveryChange) {
   Live<TestConfig> live{TestConfig()};
   std::vector<uint64_t> seen;
-  live.Observe([&](const TestConfig& c) { seen.push_back(c.raftstore.raft_log_gc_threshold); });
+  live.Observe([&](const TestConfig& c) {
+    seen.push_back(c.raftstore.raft_log_gc_threshold);
+    return absl::OkStatus();
+  });
   const auto old = live.Get();
   EXPECT_TRUE(live.Change(R"({"raftstore.raft-log-gc-threshold": 60})").ok());
   EXPECT_FALSE(live.Change(R"({"raftstore.raft-log-gc-threshold": 0})").ok());
   EXPECT_THAT(seen, ElementsAre(60));
   EXPECT_EQ(old->raftstore.raft_log_gc_threshold, 50u);
   EXPECT_EQ(live.Get()->raftstore.raft_log_gc_threshold, 60u);
+}
+
+TEST(LiveTest, WhatAnObserverCannotTakeOverIsUndone) {
+  Live<TestConfig> live{TestConfig()};
+  std::vector<uint64_t> seen;
+  live.Observe([&](const TestConfig& c) {
+    seen.push_back(c.raftstore.raft_log_gc_threshold);
+    return absl::OkStatus();
+  });
+  live.Observe([&](const TestConfig& c) {
+    return c.raftstore.raft_log_gc_threshold > 70 ? InvalidArgument("too much") : absl::OkStatus();
+  });
+  EXPECT_EQ(live.Change(R"({"raftstore.raft-log-gc-threshold": 71})").message(), "too much");
+  EXPECT_THAT(seen, ElementsAre(71, 50));
+  EXPECT_EQ(live.Get()->raftstore.raft_log_gc_threshold, 50u);
+}
+
+TEST(PutIntoTomlTest, OnlyWhatTheChangeNames) {
+  TestConfig config;
+  const std::string change = R"({"raftstore.raft-log-gc-threshold": 77, "log": {"level": "warn"}})";
+  ASSERT_EQ(Changed(change, &config), "ok");
+  const auto text = PutIntoToml("[log]\nlevel = \"info\"  # quiet\n", change, config);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, "[log]\nlevel = \"warn\" # quiet\n\n[raftstore]\nraft-log-gc-threshold = 77\n");
 }
 
 }  // namespace

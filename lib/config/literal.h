@@ -41,6 +41,8 @@ absl::StatusOr<Table> ParseJson(std::string_view text);
 
 std::string WriteToml(const Table& table);
 std::string WriteJson(const Table& table);
+// One value in TOML; REQUIRES: not a table.
+std::string WriteToml(const Literal& literal);
 // One value as JSON, for messages.
 std::string WriteJson(const Literal& literal);
 

@@ -108,6 +108,8 @@ absl::StatusOr<Table> ParseToml(std::string_view text, std::string_view name) {
   return ConvertTable(result.table());
 }
 
+std::string WriteToml(const Literal& literal) { return Scalar(literal); }
+
 std::string WriteToml(const Table& table) {
   std::string out;
   Write(table, "", &out);

@@ -19,6 +19,18 @@ absl::Status CheckAddress(std::string_view key, const std::string& address) {
   return InvalidArgument("{} = \"{}\": expected host:port", key, address);
 }
 
+// RocksDB takes this for granted.
+absl::Status CheckTriggers(std::string_view family, const RocksCfConfig& config) {
+  if (config.level0_file_num_compaction_trigger <= config.level0_slowdown_writes_trigger &&
+      config.level0_slowdown_writes_trigger <= config.level0_stop_writes_trigger) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(
+      "rocksdb.{}: level0-file-num-compaction-trigger must not exceed "
+      "level0-slowdown-writes-trigger, nor that level0-stop-writes-trigger",
+      family);
+}
+
 bool AnyHost(const std::string& address) {
   return address.rfind("0.0.0.0:", 0) == 0 || address.rfind("[::]:", 0) == 0;
 }
@@ -53,24 +65,28 @@ void ServerConfig::Visit(config::Visitor& v) {
           {.min = 65'535, .max = 2147483647.0});
   v.Field("grpc-keepalive-time", grpc_keepalive_time, {.min = kMilli});
   v.Field("grpc-keepalive-timeout", grpc_keepalive_timeout, {.min = kMilli});
-  v.Field("concurrent-send-snap-limit", concurrent_send_snap_limit, {.min = 1});
-  v.Field("concurrent-recv-snap-limit", concurrent_recv_snap_limit, {.min = 1});
-  v.Field("snap-io-max-bytes-per-sec", snap_io_max_bytes_per_sec);
-  v.Field("graceful-shutdown-timeout", graceful_shutdown_timeout);
+  v.Field("concurrent-send-snap-limit", concurrent_send_snap_limit, {.online = true, .min = 1});
+  v.Field("concurrent-recv-snap-limit", concurrent_recv_snap_limit, {.online = true, .min = 1});
+  v.Field("snap-io-max-bytes-per-sec", snap_io_max_bytes_per_sec, kOnline);
+  v.Field("graceful-shutdown-timeout", graceful_shutdown_timeout, kOnline);
   v.Field("labels", labels);
 }
 
-void StorageConfig::BlockCache::Visit(config::Visitor& v) { v.Field("capacity", capacity); }
+void StorageConfig::BlockCache::Visit(config::Visitor& v) {
+  v.Field("capacity", capacity, kOnline);
+}
 
 void StorageConfig::Visit(config::Visitor& v) {
   v.Field("data-dir", data_dir);
   v.Field("api-version", api_version, {.min = 1, .max = 2});
   v.Field("enable-ttl", enable_ttl);
-  v.Field("ttl-check-poll-interval", ttl_check_poll_interval, {.min = 1000 * kMilli});
+  v.Field("ttl-check-poll-interval", ttl_check_poll_interval,
+          {.online = true, .min = 1000 * kMilli});
   v.Field("scheduler-concurrency", scheduler_concurrency, {.min = 1});
   v.Field("scheduler-worker-pool-size", scheduler_worker_pool_size, {.online = true, .min = 1});
-  v.Field("scheduler-pending-write-threshold", scheduler_pending_write_threshold);
+  v.Field("scheduler-pending-write-threshold", scheduler_pending_write_threshold, kOnline);
   v.Field("reserve-space", reserve_space);
+  v.Field("reserve-raft-space", reserve_raft_space);
   v.Section("block-cache", block_cache);
 }
 
@@ -86,47 +102,55 @@ void RaftstoreSection::Visit(config::Visitor& v) {
   v.Field("raft-base-tick-interval", raft_base_tick_interval, {.min = kMilli});
   v.Field("raft-heartbeat-ticks", raft_heartbeat_ticks, {.min = 1});
   v.Field("raft-election-timeout-ticks", raft_election_timeout_ticks, {.min = 2, .max = 100'000});
-  v.Field("raft-store-max-leader-lease", raft_store_max_leader_lease);
-  v.Field("raft-entry-max-size", raft_entry_max_size, {.min = 1024, .max = 256.0 * (1 << 20)});
-  v.Field("raft-log-gc-tick-interval", raft_log_gc_tick_interval, {.min = kMilli});
+  v.Field("raft-store-max-leader-lease", raft_store_max_leader_lease, kOnline);
+  v.Field("raft-entry-max-size", raft_entry_max_size,
+          {.online = true, .min = 1024, .max = 256.0 * (1 << 20)});
+  v.Field("raft-log-gc-tick-interval", raft_log_gc_tick_interval, {.online = true, .min = kMilli});
   v.Field("raft-log-gc-threshold", raft_log_gc_threshold, {.online = true, .min = 1});
   v.Field("raft-log-gc-count-limit", raft_log_gc_count_limit, {.online = true, .min = 1});
-  v.Field("split-region-check-tick-interval", split_region_check_tick_interval, {.min = kMilli});
-  v.Field("pd-heartbeat-tick-interval", pd_heartbeat_tick_interval, {.min = kMilli});
-  v.Field("pd-store-heartbeat-tick-interval", pd_store_heartbeat_tick_interval, {.min = kMilli});
-  v.Field("max-peer-down-duration", max_peer_down_duration);
-  v.Field("peer-stale-state-check-interval", peer_stale_state_check_interval);
+  v.Field("raft-log-gc-size-limit", raft_log_gc_size_limit, {.online = true, .min = 1});
+  v.Field("split-region-check-tick-interval", split_region_check_tick_interval,
+          {.online = true, .min = kMilli});
+  v.Field("pd-heartbeat-tick-interval", pd_heartbeat_tick_interval,
+          {.online = true, .min = kMilli});
+  v.Field("pd-store-heartbeat-tick-interval", pd_store_heartbeat_tick_interval,
+          {.online = true, .min = kMilli});
+  v.Field("max-peer-down-duration", max_peer_down_duration, kOnline);
+  v.Field("peer-stale-state-check-interval", peer_stale_state_check_interval, kOnline);
   v.Field("notify-capacity", notify_capacity, {.min = 16});
-  v.Field("store-pool-size", store_pool_size);
-  v.Field("apply-pool-size", apply_pool_size);
+  v.Field("store-pool-size", store_pool_size, kOnline);
+  v.Field("apply-pool-size", apply_pool_size, kOnline);
 }
 
 void CoprocessorConfig::Visit(config::Visitor& v) {
-  v.Field("split-region-on-table", split_region_on_table);
-  v.Field("batch-split-limit", batch_split_limit, {.min = 1, .max = 1000});
-  v.Field("region-max-size", region_max_size, {.min = 1});
-  v.Field("region-split-size", region_split_size, {.min = 1});
-  v.Field("region-max-keys", region_max_keys, {.min = 1});
-  v.Field("region-split-keys", region_split_keys, {.min = 1});
+  v.Field("split-region-on-table", split_region_on_table, kOnline);
+  v.Field("batch-split-limit", batch_split_limit, {.online = true, .min = 1, .max = 1000});
+  v.Field("region-max-size", region_max_size, {.online = true, .min = 1});
+  v.Field("region-split-size", region_split_size, {.online = true, .min = 1});
+  v.Field("region-max-keys", region_max_keys, {.online = true, .min = 1});
+  v.Field("region-split-keys", region_split_keys, {.online = true, .min = 1});
 }
 
 void RocksCfConfig::Visit(config::Visitor& v) {
-  v.Field("write-buffer-size", write_buffer_size, {.min = 64 << 10});
-  v.Field("max-write-buffer-number", max_write_buffer_number, {.min = 2, .max = 100});
+  v.Field("write-buffer-size", write_buffer_size, {.online = true, .min = 64 << 10});
+  v.Field("max-write-buffer-number", max_write_buffer_number,
+          {.online = true, .min = 2, .max = 100});
   v.Field("block-size", block_size, {.min = 512, .max = 16 << 20});
-  v.Field("max-bytes-for-level-base", max_bytes_for_level_base, {.min = 1 << 20});
-  v.Field("target-file-size-base", target_file_size_base, {.min = 64 << 10});
-  v.Field("level0-file-num-compaction-trigger", level0_file_num_compaction_trigger, {.min = 1});
-  v.Field("level0-slowdown-writes-trigger", level0_slowdown_writes_trigger, {.min = 1});
-  v.Field("level0-stop-writes-trigger", level0_stop_writes_trigger, {.min = 1});
-  v.Field("disable-auto-compactions", disable_auto_compactions);
+  v.Field("max-bytes-for-level-base", max_bytes_for_level_base, {.online = true, .min = 1 << 20});
+  v.Field("target-file-size-base", target_file_size_base, {.online = true, .min = 64 << 10});
+  v.Field("level0-file-num-compaction-trigger", level0_file_num_compaction_trigger,
+          {.online = true, .min = 1});
+  v.Field("level0-slowdown-writes-trigger", level0_slowdown_writes_trigger,
+          {.online = true, .min = 1});
+  v.Field("level0-stop-writes-trigger", level0_stop_writes_trigger, {.online = true, .min = 1});
+  v.Field("disable-auto-compactions", disable_auto_compactions, kOnline);
 }
 
 void RocksConfig::Visit(config::Visitor& v) {
-  v.Field("max-background-jobs", max_background_jobs, {.min = 1, .max = 256});
-  v.Field("max-open-files", max_open_files, {.min = 64, .max = 1 << 20});
-  v.Field("max-total-wal-size", max_total_wal_size, {.min = 1 << 20});
-  v.Field("rate-bytes-per-sec", rate_bytes_per_sec);
+  v.Field("max-background-jobs", max_background_jobs, {.online = true, .min = 1, .max = 256});
+  v.Field("max-open-files", max_open_files, {.online = true, .min = 64, .max = 1 << 20});
+  v.Field("max-total-wal-size", max_total_wal_size, {.online = true, .min = 1 << 20});
+  v.Field("rate-bytes-per-sec", rate_bytes_per_sec, kOnline);
   v.Section("defaultcf", defaultcf);
   v.Section("lockcf", lockcf);
   v.Section("writecf", writecf);
@@ -149,8 +173,8 @@ void SecurityConfig::Visit(config::Visitor& v) {
 
 void ReadPoolConfig::Unified::Visit(config::Visitor& v) {
   v.Field("min-thread-count", min_thread_count, {.min = 1});
-  v.Field("max-thread-count", max_thread_count, {.min = 1, .max = 256});
-  v.Field("max-tasks-per-worker", max_tasks_per_worker, {.min = 2});
+  v.Field("max-thread-count", max_thread_count, {.online = true, .min = 1, .max = 256});
+  v.Field("max-tasks-per-worker", max_tasks_per_worker, {.online = true, .min = 2});
 }
 
 void ReadPoolConfig::Visit(config::Visitor& v) { v.Section("unified", unified); }
@@ -195,7 +219,7 @@ NodeConfig::NodeConfig() {
 }
 
 void NodeConfig::Visit(config::Visitor& v) {
-  v.Field("memory-usage-limit", memory_usage_limit);
+  v.Field("memory-usage-limit", memory_usage_limit, kOnline);
   v.Section("log", log);
   v.Section("server", server);
   v.Section("storage", storage);
@@ -249,6 +273,10 @@ absl::Status NodeConfig::Validate() const {
   if (coprocessor.region_split_size > coprocessor.region_max_size) {
     return InvalidArgument("coprocessor.region-split-size must not exceed region-max-size");
   }
+  RETURN_IF_ERROR(CheckTriggers("defaultcf", rocksdb.defaultcf));
+  RETURN_IF_ERROR(CheckTriggers("lockcf", rocksdb.lockcf));
+  RETURN_IF_ERROR(CheckTriggers("writecf", rocksdb.writecf));
+  RETURN_IF_ERROR(CheckTriggers("raftcf", rocksdb.raftcf));
   if (security.cert_path.empty() != security.key_path.empty()) {
     return InvalidArgument("security.cert-path and key-path must be given together");
   }

@@ -62,7 +62,8 @@ struct StorageConfig {
   uint64_t scheduler_concurrency = 2048;
   uint64_t scheduler_worker_pool_size = 2;
   Size scheduler_pending_write_threshold = Size::MiB(100);
-  Size reserve_space = Size::GiB(5);
+  Size reserve_space = Size::GiB(5);       // 0: the disk is not watched.
+  Size reserve_raft_space = Size::GiB(1);  // Where the raft log has a disk of its own.
   struct BlockCache {
     Size capacity;  // 0: a fifth of the memory.
     void Visit(config::Visitor& v);
@@ -90,6 +91,7 @@ struct RaftstoreSection {
   Duration raft_log_gc_tick_interval = std::chrono::seconds(3);
   uint64_t raft_log_gc_threshold = 50;
   uint64_t raft_log_gc_count_limit = 196'608;
+  Size raft_log_gc_size_limit = Size::MiB(192);
   Duration split_region_check_tick_interval = std::chrono::seconds(10);
   Duration pd_heartbeat_tick_interval = std::chrono::minutes(1);
   Duration pd_store_heartbeat_tick_interval = std::chrono::seconds(10);

@@ -81,6 +81,7 @@ RaftStoreConfig RaftStoreConfigOf(const NodeConfig& config) {
   out.log_gc_interval = duration_cast<milliseconds>(from.raft_log_gc_tick_interval);
   out.log_gc_threshold = from.raft_log_gc_threshold;
   out.log_gc_count_limit = from.raft_log_gc_count_limit;
+  out.log_gc_size_limit = from.raft_log_gc_size_limit.bytes;
   out.split_check_interval = duration_cast<milliseconds>(from.split_region_check_tick_interval);
   out.region_split_bytes = config.coprocessor.region_split_size.bytes;
   out.region_max_bytes = config.coprocessor.region_max_size.bytes;

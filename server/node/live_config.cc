@@ -8,12 +8,28 @@ namespace tikv::server {
 
 std::string LiveConfig::Json() { return config::ToJson(*live_.Get()); }
 
+std::string LiveConfig::LastPath() const {
+  return JoinPath(live_.Get()->storage.data_dir, "last_tikv.toml");
+}
+
+absl::Status LiveConfig::WriteLast() {
+  return WriteFileAtomic(files_, LastPath(), config::ToToml(*live_.Get()));
+}
+
 absl::Status LiveConfig::Change(std::string_view changes, bool persist) {
   RETURN_IF_ERROR(live_.Change(changes));
-  if (!persist || path_.empty()) return absl::OkStatus();
+  if (!persist) return absl::OkStatus();
   std::lock_guard lock(file_mutex_);
-  return Annotate(WriteFileAtomic(files_, path_, config::ToToml(*live_.Get())),
-                  "applied, but not written to the configuration file");
+  return Annotate(Persist(changes), "config changed, but failed to persist change");
+}
+
+absl::Status LiveConfig::Persist(std::string_view changes) {
+  const std::string path = path_.empty() ? LastPath() : path_;
+  absl::StatusOr<std::string> text = ReadFile(files_, path);
+  if (absl::IsNotFound(text.status())) text = "";
+  RETURN_IF_ERROR(text.status());
+  ASSIGN_OR_RETURN(const std::string edited, config::PutIntoToml(*text, changes, *live_.Get()));
+  return WriteFileAtomic(files_, path, edited);
 }
 
 // Only what may change online is taken over; the rest waits for the next start.

@@ -86,6 +86,7 @@ absl::Status Node::Impl::StartLog() {
   log_.InstallFatalHook();
   live_config_.Observe([log = log_](const NodeConfig& config) mutable {
     if (const auto level = log::ParseLevel(config.log.level)) log.SetLevel(*level);
+    return absl::OkStatus();
   });
   LOG_INFO(log_, "Welcome to TiKV", {"version", ReportedVersion()});
   for (const std::string& warning : command_.warnings) LOG_WARN(log_, warning);
@@ -106,6 +107,9 @@ absl::Status Node::Impl::OpenFolder() {
   }
   if (!lock.ok()) return Annotate(lock.status(), "the data folder cannot be used");
   folder_lock_ = *std::move(lock);
+  if (absl::Status s = live_config_.WriteLast(); !s.ok()) {
+    return ExplainOpen(s, "the configuration cannot be kept in the data folder");
+  }
 
   auto engine = engine::OpenRocksEngine(RocksOptionsOf(config_, &files_));
   if (!engine.ok()) return ExplainOpen(engine.status(), "the data cannot be opened");
@@ -221,8 +225,27 @@ absl::Status Node::Impl::Serve() {
   }
   transport_load_.emplace(&files_, &clock_, kServerThreads);
   SampleTransportLoad();
-  if (ttl_filter_ != nullptr) DropExpired();
+  FollowConfig();
   return absl::OkStatus();
+}
+
+// From here on changes reach every part.
+void Node::Impl::FollowConfig() {
+  live_config_.Observe([this](const NodeConfig& config) {
+    RETURN_IF_ERROR(engine_->Reconfigure(RocksOptionsOf(config, &files_)));
+    regions_->Reconfigure(RaftStoreConfigOf(config));
+    reporter_->SetInterval(config.raftstore.pd_store_heartbeat_tick_interval);
+    ResizeReadPool(config);
+    if (ttl_filter_ != nullptr) completions_.Post([this] { DropExpired(); });
+    return absl::OkStatus();
+  });
+  ResizeReadPool(config_);
+  if (ttl_filter_ != nullptr) completions_.Post([this] { DropExpired(); });
+}
+
+void Node::Impl::ResizeReadPool(const NodeConfig& config) {
+  const ReadPoolConfig::Unified& pool = config.readpool.unified;
+  read_pool_.Resize(pool.max_thread_count, pool.max_thread_count * pool.max_tasks_per_worker);
 }
 
 absl::Status Node::Impl::ExplainListen(const absl::Status& status, const std::string& address,
@@ -292,7 +315,9 @@ rpc::TlsFiles Node::Impl::Tls() const {
 
 // Compactions drop what expired; data that nothing rewrites by itself is rewritten this often.
 void Node::Impl::DropExpired() {
-  completions_.PostAfter(config_.storage.ttl_check_poll_interval, [this] {
+  completions_.Cancel(drop_expired_timer_);
+  const Duration interval = live_config_.Get()->storage.ttl_check_poll_interval;
+  drop_expired_timer_ = completions_.PostAfter(interval, [this] {
     background_.Post([this] {
       const absl::Status s = engine_->CompactRange(engine::Cf::kDefault, "", "");
       if (!s.ok()) LOG_WARN(log_, "expired values could not be dropped", {"error", s});

@@ -65,6 +65,8 @@ class Node::Impl {
   void RegisterGrpc();
   void RegisterStatus();
   void SampleTransportLoad();
+  void FollowConfig();
+  void ResizeReadPool(const NodeConfig& config);
   void DropExpired();
   void ProfileCpu(int duration, int hertz, Callback<absl::StatusOr<std::string>> done);
   rpc::TlsFiles Tls() const;
@@ -88,17 +90,18 @@ class Node::Impl {
   std::atomic<bool> stopping_{false};
   std::unique_ptr<FileLock> folder_lock_;
   std::shared_ptr<TtlFilterFactory> ttl_filter_;
+  TimerId drop_expired_timer_ = TimerId::kNone;  // On completions_.
 
   // ---- threads ----
   ThreadExecutor pd_strand_{{.name = "pd-worker"}, &clock_};
   ThreadExecutor raft_strand_{{.name = "raftstore_0"}, &clock_};
   ThreadExecutor snapshot_strand_{{.name = "snapshot_worker"}, &clock_};
   ThreadExecutor completions_{{.name = "grpc-batch"}, &clock_};
-  ThreadPool read_pool_{{.name = "unified-read-po", .threads = 2, .max_queued = 4000}};
+  ThreadPool read_pool_{{.name = "unified-read-po"}};
   ThreadPool background_{{.name = "background", .threads = 2}};
 
   // ---- data, PD, regions ----
-  std::unique_ptr<engine::KvEngine> engine_;
+  std::unique_ptr<engine::RocksKvEngine> engine_;
   std::optional<EngineMetrics> engine_metrics_;
   std::unique_ptr<raftlog::RaftLog> raft_log_;
   rpc::ChannelPool channels_;

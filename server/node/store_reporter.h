@@ -40,6 +40,8 @@ class StoreReporter {
   // No report begins after it returns; one that is under way is harmless.
   void Stop() { stopped_ = true; }
 
+  void SetInterval(Duration interval) { interval_ = interval; }
+
   // Whether the last exchange with PD worked.
   bool connected() const { return connected_; }
   int32_t slow_score() const { return 1; }
@@ -55,7 +57,7 @@ class StoreReporter {
   const metapb::Store store_;
   const std::string data_dir_;
   const uint64_t capacity_;
-  const Duration interval_;
+  std::atomic<Duration> interval_;
   const int64_t start_seconds_;
   int64_t last_report_seconds_;
   std::atomic<bool> stopped_{false};

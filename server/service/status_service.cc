@@ -120,7 +120,14 @@ void StatusService::RegisterConfig(http::Router* router) {
   });
   router->Handle("POST", "/config", [this](Request request, Responder responder) {
     const bool persist = request.Query("persist").value_or("true") != "false";
-    responder.Send(FromStatus(deps_.config->Change(request.body, persist)));
+    // The codes and the beginnings of the texts are the original's.
+    if (!json::accept(request.body)) {
+      return responder.Send(Response::Text(500, "failed to decode, error: not JSON\n"));
+    }
+    const absl::Status status = deps_.config->Change(request.body, persist);
+    if (status.ok()) return responder.Send(Response::Text(200, ""));
+    responder.Send(
+        Response::Text(500, fmt::format("failed to update, error: {}\n", Message(status))));
   });
   router->Handle("PUT", "/config/reload", [this](Request, Responder responder) {
     responder.Send(FromStatus(deps_.config->Reload()));

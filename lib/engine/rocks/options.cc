@@ -35,6 +35,29 @@ RocksOptions::RocksOptions() {
   }
 }
 
+int64_t CompactionRate(const RocksOptions& options) {
+  constexpr uint64_t kNoLimit = uint64_t{10} << 30;
+  const uint64_t rate = options.compaction_bytes_per_sec;
+  return static_cast<int64_t>(rate == 0 ? kNoLimit : std::min(rate, kNoLimit));
+}
+
+OptionChanges ChangeableDbOptions(const RocksOptions& options) {
+  return {{"max_background_jobs", std::to_string(options.background_threads)},
+          {"max_open_files", std::to_string(options.max_open_files)},
+          {"max_total_wal_size", std::to_string(options.max_wal_bytes)}};
+}
+
+OptionChanges ChangeableCfOptions(const RocksCfOptions& options) {
+  return {{"write_buffer_size", std::to_string(options.write_buffer_bytes)},
+          {"max_write_buffer_number", std::to_string(options.max_write_buffers)},
+          {"max_bytes_for_level_base", std::to_string(options.level_base_bytes)},
+          {"target_file_size_base", std::to_string(options.target_file_bytes)},
+          {"level0_file_num_compaction_trigger", std::to_string(options.level0_compaction_trigger)},
+          {"level0_slowdown_writes_trigger", std::to_string(options.level0_slowdown_trigger)},
+          {"level0_stop_writes_trigger", std::to_string(options.level0_stop_trigger)},
+          {"disable_auto_compactions", options.disable_auto_compactions ? "true" : "false"}};
+}
+
 rocksdb::DBOptions ToDbOptions(const RocksOptions& options) {
   rocksdb::DBOptions db;
   db.create_if_missing = true;
@@ -53,11 +76,10 @@ rocksdb::DBOptions ToDbOptions(const RocksOptions& options) {
   db.stats_persist_period_sec = 0;
   db.max_log_file_size = 16 << 20;
   db.keep_log_file_num = 4;
-  if (options.compaction_bytes_per_sec > 0) {
-    db.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
-        static_cast<int64_t>(options.compaction_bytes_per_sec), 100'000, 10,
-        rocksdb::RateLimiter::Mode::kWritesOnly, /*auto_tuned=*/true));
-  }
+  // Also without a limit: it may be given one later.
+  db.rate_limiter.reset(rocksdb::NewGenericRateLimiter(CompactionRate(options), 100'000, 10,
+                                                       rocksdb::RateLimiter::Mode::kWritesOnly,
+                                                       /*auto_tuned=*/true));
   return db;
 }
 

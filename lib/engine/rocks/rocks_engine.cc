@@ -4,6 +4,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table_properties.h>
 
@@ -79,7 +80,7 @@ class RocksSstWriter final : public SstWriter {
   uint64_t entries_ = 0;
 };
 
-class RocksEngine final : public KvEngine {
+class RocksEngine final : public RocksKvEngine {
  public:
   explicit RocksEngine(const RocksOptions& options) : options_(options) {
     for (auto& filter : filters_) filter = std::make_shared<FilterSwitch>();
@@ -114,6 +115,7 @@ class RocksEngine final : public KvEngine {
                                          std::string_view end) const override;
   std::vector<EngineStat> Stats() const override;
   absl::Status Close() override;
+  absl::Status Reconfigure(const RocksOptions& options) override;
 
  private:
   rocksdb::ColumnFamilyHandle* Handle(Cf cf) const { return handles_[static_cast<size_t>(cf)]; }
@@ -122,8 +124,9 @@ class RocksEngine final : public KvEngine {
   absl::StatusOr<std::string> ActualEnd(Cf cf, std::string_view end) const;
   absl::StatusOr<RangeEstimate> EstimateFiles(Cf cf, const rocksdb::Range& range) const;
 
-  const RocksOptions options_;
+  RocksOptions options_;  // Written by Reconfigure only; what others read stays as at the start.
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::RateLimiter> rate_limiter_;
   std::array<std::shared_ptr<FilterSwitch>, kCfCount> filters_;
   std::shared_ptr<ErrorListener> errors_ = std::make_shared<ErrorListener>();
   std::unique_ptr<rocksdb::DB> db_;
@@ -150,6 +153,7 @@ absl::Status RocksEngine::CheckFamilies(const rocksdb::DBOptions& db_options) co
 absl::Status RocksEngine::Open() {
   rocksdb::DBOptions db_options = ToDbOptions(options_);
   db_options.listeners.push_back(errors_);
+  rate_limiter_ = db_options.rate_limiter;
   cache_ = rocksdb::NewLRUCache(options_.block_cache_bytes);
   RETURN_IF_ERROR(FromRocks(rocksdb::Env::Default()->CreateDirIfMissing(options_.dir),
                             "create " + options_.dir));
@@ -319,6 +323,30 @@ std::vector<EngineStat> RocksEngine::Stats() const {
   return stats;
 }
 
+absl::Status RocksEngine::Reconfigure(const RocksOptions& options) {
+  for (const RocksCfOptions& cf : options.cf) {
+    // An assertion of RocksDB's, which would end the process.
+    if (cf.level0_compaction_trigger > cf.level0_slowdown_trigger) {
+      return InvalidArgument("level 0: the compaction trigger exceeds that of slow writes");
+    }
+  }
+  cache_->SetCapacity(options.block_cache_bytes);
+  rate_limiter_->SetBytesPerSecond(CompactionRate(options));
+  // Each of these writes a file: only where something changes.
+  const auto db_changes = ChangeableDbOptions(options);
+  if (db_changes != ChangeableDbOptions(options_)) {
+    RETURN_IF_ERROR(FromRocks(db_->SetDBOptions(db_changes), "change options"));
+  }
+  for (Cf cf : kAllCfs) {
+    const auto i = static_cast<size_t>(cf);
+    const auto changes = ChangeableCfOptions(options.cf[i]);
+    if (changes == ChangeableCfOptions(options_.cf[i])) continue;
+    RETURN_IF_ERROR(FromRocks(db_->SetOptions(Handle(cf), changes), "change options"));
+  }
+  options_ = options;
+  return absl::OkStatus();
+}
+
 absl::Status RocksEngine::Close() {
   if (db_ == nullptr) return absl::OkStatus();
   rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
@@ -333,7 +361,7 @@ absl::Status RocksEngine::Close() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksEngine(const RocksOptions& options) {
+absl::StatusOr<std::unique_ptr<RocksKvEngine>> OpenRocksEngine(const RocksOptions& options) {
   auto engine = std::make_unique<RocksEngine>(options);
   RETURN_IF_ERROR(engine->Open());
   return engine;

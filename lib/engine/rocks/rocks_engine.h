@@ -35,8 +35,17 @@ struct RocksOptions {
   RocksOptions();  // Fills `cf` with what suits each family.
 };
 
+// What only this body can do.
+class RocksKvEngine : public KvEngine {
+ public:
+  // Takes over, while running: cache size, background threads, open files, WAL bound, compaction
+  // rate, and of the families all but the block size.  Calls must not overlap.  An error: what
+  // RocksDB refused; what came before it is changed.
+  virtual absl::Status Reconfigure(const RocksOptions& options) = 0;
+};
+
 // Opens or creates.  Unavailable when another process has the folder; FailedPrecondition when the
 // folder holds other column families than ours; DataLoss for corruption.
-absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksEngine(const RocksOptions& options);
+absl::StatusOr<std::unique_ptr<RocksKvEngine>> OpenRocksEngine(const RocksOptions& options);
 
 }  // namespace tikv::engine

@@ -42,7 +42,7 @@ class RocksEngineTest : public ::testing::Test {
   PosixFileSystem fs_;
   std::string root_;
   RocksOptions options_;
-  std::unique_ptr<KvEngine> db_;
+  std::unique_ptr<RocksKvEngine> db_;
 };
 
 TEST_F(RocksEngineTest, KeepsUnflushedWritesOverAReopen) {
@@ -109,6 +109,28 @@ TEST_F(RocksEngineTest, StatsHaveCacheAndFamilies) {
   EXPECT_EQ(stats.at("num-files-at-level0/write"), 1u);
   EXPECT_EQ(stats.at("estimate-num-keys/write"), 1u);
   EXPECT_EQ(stats.at("num-files-at-level0/lock"), 0u);
+}
+
+TEST_F(RocksEngineTest, OptionsChangeWhileOpen) {
+  ASSERT_TRUE(Open().ok());
+  options_.block_cache_bytes = 7 << 20;
+  options_.background_threads = 3;
+  options_.compaction_bytes_per_sec = 5 << 20;
+  RocksCfOptions& write = options_.cf[static_cast<size_t>(Cf::kWrite)];
+  write.level0_compaction_trigger = 19;
+  write.write_buffer_bytes = 64 << 10;
+  ASSERT_TRUE(db_->Reconfigure(options_).ok());
+  // A memtable of 64 KiB cannot hold this: it is flushed by itself.
+  const std::string value(8 << 10, 'v');
+  for (int i = 0; i < 30; ++i) Put(std::to_string(i), value);
+  ASSERT_TRUE(db_->Flush().ok());
+  std::map<std::string, uint64_t> stats;
+  for (const auto& [name, value] : db_->Stats()) stats[name] = value;
+  EXPECT_EQ(stats.at("block-cache-capacity"), uint64_t{7} << 20);
+  EXPECT_GT(stats.at("num-files-at-level0/write"), 1u);
+  EXPECT_EQ(Get("3"), value);
+  write.level0_slowdown_trigger = 18;
+  EXPECT_EQ(db_->Reconfigure(options_).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ class ThreadPool final : public TaskRunner {
 
   void Post(Task task) override;
   bool TryPost(Task&& task) override;
+  // Other bounds from now on.  Threads beyond the new number end when they have nothing to do.
+  void Resize(size_t threads, size_t max_queued);
   // As ThreadExecutor::Stop.
   void Stop();
 

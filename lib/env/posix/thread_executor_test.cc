@@ -153,6 +153,29 @@ TEST(ThreadPoolTest, RunsBlockingTasksSideBySideAndBoundsItsQueue) {
   third.get_future().wait();
 }
 
+TEST(ThreadPoolTest, ResizedWhileRunning) {
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  std::promise<void> first, second, third;
+  ThreadPool pool({.name = "pool", .threads = 1, .max_queued = 1});
+  pool.Post([&] {
+    first.set_value();
+    released.wait();
+  });
+  first.get_future().wait();
+  EXPECT_TRUE(pool.TryPost([&] {
+    second.set_value();
+    released.wait();
+  }));
+  EXPECT_FALSE(pool.TryPost([] {}));
+  pool.Resize(2, 2);  // A thread for what waits.
+  second.get_future().wait();
+  pool.Resize(1, 2);
+  EXPECT_TRUE(pool.TryPost([&] { third.set_value(); }));
+  release.set_value();
+  third.get_future().wait();
+}
+
 TEST(ThreadPoolTest, StopDiscardsTheQueue) {
   std::promise<void> running, release;
   ThreadPool pool({.name = "pool", .threads = 1});

@@ -17,13 +17,30 @@ class ThreadPool::Impl {
       std::lock_guard lock(mutex_);
       if (stopped_ || queue_.size() >= bound) return false;
       queue_.push_back(std::move(task));
-      if (idle_ < queue_.size() && threads_.size() < options_.threads) StartThread();
+      if (idle_ < queue_.size() && running_ < options_.threads) StartThread();
     }
     wake_up_.notify_one();
     return true;
   }
 
-  bool TryPost(Task&& task) { return Post(std::move(task), options_.max_queued); }
+  bool TryPost(Task&& task) {
+    std::unique_lock lock(mutex_);
+    const size_t bound = options_.max_queued;
+    lock.unlock();
+    return Post(std::move(task), bound);
+  }
+
+  void Resize(size_t threads, size_t max_queued) {
+    {
+      std::lock_guard lock(mutex_);
+      options_.threads = threads;
+      options_.max_queued = max_queued;
+      for (size_t i = idle_; !stopped_ && i < queue_.size() && running_ < threads; ++i) {
+        StartThread();
+      }
+    }
+    wake_up_.notify_all();
+  }
 
   void Stop() {
     {
@@ -40,6 +57,7 @@ class ThreadPool::Impl {
 
  private:
   void StartThread() {
+    ++running_;
     threads_.emplace_back([this, name = fmt::format("{}-{}", options_.name, threads_.size())] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
       Run();
@@ -50,9 +68,15 @@ class ThreadPool::Impl {
     std::unique_lock lock(mutex_);
     while (true) {
       ++idle_;
-      wake_up_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
+      wake_up_.wait(lock,
+                    [this] { return stopped_ || !queue_.empty() || running_ > options_.threads; });
       --idle_;
       if (stopped_) return;
+      if (running_ > options_.threads) {
+        --running_;
+        wake_up_.notify_one();  // What this one was woken for.
+        return;
+      }
       Task task = std::move(queue_.front());
       queue_.pop_front();
       lock.unlock();
@@ -62,11 +86,12 @@ class ThreadPool::Impl {
     }
   }
 
-  const Options options_;
   std::mutex mutex_;
+  Options options_;
   std::condition_variable wake_up_;
   std::deque<Task> queue_;
   size_t idle_ = 0;
+  size_t running_ = 0;  // Threads that have not ended.
   bool stopped_ = false;
   std::vector<std::thread> threads_;  // Grows under the mutex until stopped.
 };
@@ -75,6 +100,7 @@ ThreadPool::ThreadPool(Options options) : impl_(std::make_unique<Impl>(std::move
 ThreadPool::~ThreadPool() { Stop(); }
 void ThreadPool::Post(Task task) { impl_->Post(std::move(task), SIZE_MAX); }
 bool ThreadPool::TryPost(Task&& task) { return impl_->TryPost(std::move(task)); }
+void ThreadPool::Resize(size_t threads, size_t max_queued) { impl_->Resize(threads, max_queued); }
 void ThreadPool::Stop() { impl_->Stop(); }
 
 }  // namespace tikv

@@ -40,6 +40,7 @@ class RaftStore::EventLog : public raft::EventLog {
 
 RaftStore::RaftStore(RaftStoreOptions options)
     : options_(std::move(options)),
+      config_(options_.config),
       raft_(options_.raft_thread),
       events_(std::make_unique<EventLog>(options_.logger)),
       random_(options_.seed, "raftstore"),
@@ -64,7 +65,7 @@ RaftStore::RaftStore(RaftStoreOptions options)
             });
           },
           options_.logger)),
-      store_(PeerContext{.config = &options_.config,
+      store_(PeerContext{.config = &config_,
                          .store = options_.store,
                          .engine = options_.engine,
                          .log = options_.log,
@@ -82,6 +83,20 @@ absl::Status RaftStore::Start() {
   ListenToPd();
   Enter([this] { Tick(); });
   return absl::OkStatus();
+}
+
+void RaftStore::Reconfigure(const RaftStoreConfig& config) {
+  Enter([this, config = RaftStoreConfig(config)]() mutable {
+    // Replicas were made with these.
+    config.tick_interval = config_.tick_interval;
+    config.heartbeat_ticks = config_.heartbeat_ticks;
+    config.election_ticks = config_.election_ticks;
+    config_ = std::move(config);
+  });
+  options_.snapshot_thread->Post([this, config] {
+    snapshot_sender_.SetLimits(config.max_sending_snapshots, config.snapshot_bytes_per_second);
+  });
+  snapshot_receiver_->SetLimit(config.max_receiving_snapshots);
 }
 
 void RaftStore::ListenToPd() {
@@ -233,9 +248,8 @@ void RaftStore::RaftEntry(RegionId region, uint64_t index,
 }
 
 void RaftStore::HandLeadersOver(Callback<> done) {
-  const MonotonicTime deadline = options_.clock->Now() + options_.config.shutdown_transfer_timeout;
-  Enter([this, deadline, done = std::move(done)]() mutable {
-    HandOverStep(deadline, std::move(done));
+  Enter([this, done = std::move(done)]() mutable {
+    HandOverStep(options_.clock->Now() + config_.shutdown_transfer_timeout, std::move(done));
   });
 }
 

@@ -69,6 +69,8 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
 
   // Loads the regions (on the calling thread), then begins to tick.
   absl::Status Start();
+  // Takes over what config.h marks as changeable.  Thread-safe.
+  void Reconfigure(const RaftStoreConfig& config);
   // Raft, BatchRaft and Snapshot.  Before the server listens.
   void RegisterServices(rpc::Server* server);
   // Leaders go to other stores, at most for config.shutdown_transfer_timeout; requests that come
@@ -121,6 +123,7 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
   void Fatal(const absl::Status& status) override;
 
   const RaftStoreOptions options_;
+  RaftStoreConfig config_;  // Raft thread only; options_.config is that of the start.
   Executor* const raft_;
   std::unique_ptr<EventLog> events_;
   Random random_;

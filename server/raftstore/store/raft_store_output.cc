@@ -47,8 +47,8 @@ void RaftStore::DeleteData(std::string start, std::string end) {
 }
 
 void RaftStore::CheckSplit(SplitCheckTask task) {
-  options_.background->Post([this, task = std::move(task)] {
-    SplitCheckResult result = RunSplitCheck(*options_.engine, options_.config, task);
+  options_.background->Post([this, config = config_, task = std::move(task)] {
+    SplitCheckResult result = RunSplitCheck(*options_.engine, config, task);
     Enter([this, result = std::move(result)] { store_.OnSplitChecked(result); });
   });
 }

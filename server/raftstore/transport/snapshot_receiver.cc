@@ -41,7 +41,7 @@ absl::StatusOr<std::shared_ptr<SnapshotReceiver::Session>> SnapshotReceiver::Beg
   }
   if (sessions_.fetch_add(1) >= max_sessions_) {
     --sessions_;
-    return ResourceExhausted("{} snapshots are being received", max_sessions_);
+    return ResourceExhausted("{} snapshots are being received", max_sessions_.load());
   }
   const std::string dir =
       JoinPath(dir_, fmt::format("{}{}_{}", kPrefix, message.region_id(), next_.fetch_add(1)));

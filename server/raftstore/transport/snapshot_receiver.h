@@ -56,6 +56,8 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
   // ResourceExhausted: as many as allowed are under way.  InvalidArgument: no snapshot message.
   absl::StatusOr<std::shared_ptr<Session>> Begin(const raft_serverpb::RaftMessage& message,
                                                  rpc::TypedStream<raft_serverpb::Done> stream);
+  // How many may be under way from now on.
+  void SetLimit(size_t max_sessions) { max_sessions_ = max_sessions; }
   // Removes what an earlier process left behind.
   absl::Status CleanFolder();
 
@@ -64,7 +66,7 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
   FileSystem* fs_;
   Executor* disk_;
   const std::string dir_;
-  const size_t max_sessions_;
+  std::atomic<size_t> max_sessions_;
   Deliver deliver_;
   log::Logger log_;
   std::atomic<size_t> sessions_{0};

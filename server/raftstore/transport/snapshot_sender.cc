@@ -139,6 +139,12 @@ void SnapshotSender::Send(raft_serverpb::RaftMessage message,
   StartNext();
 }
 
+void SnapshotSender::SetLimits(size_t max_active, uint64_t bytes_per_second) {
+  max_active_ = max_active;
+  bytes_per_second_ = static_cast<double>(bytes_per_second);
+  StartNext();
+}
+
 void SnapshotSender::StartNext() {
   while (active_ < max_active_ && !waiting_.empty()) {
     ++active_;
@@ -158,6 +164,7 @@ void SnapshotSender::Finished(const std::shared_ptr<Transfer>& transfer,
 }
 
 Duration SnapshotSender::Admit(size_t bytes) {
+  if (bytes_per_second_ <= 0) return Duration::zero();  // No limit.
   const MonotonicTime now = clock_->Now();
   const double seconds = std::chrono::duration<double>(now - refilled_).count();
   refilled_ = now;

@@ -32,6 +32,8 @@ class SnapshotSender {
 
   // On `strand`.
   void Send(raft_serverpb::RaftMessage message, std::shared_ptr<const engine::Snapshot> data);
+  // On `strand`.
+  void SetLimits(size_t max_active, uint64_t bytes_per_second);
 
  private:
   class Transfer;
@@ -45,8 +47,8 @@ class SnapshotSender {
   StoreAddresses* addresses_;
   Executor* strand_;
   Clock* clock_;
-  const size_t max_active_;
-  const double bytes_per_second_;
+  size_t max_active_;
+  double bytes_per_second_;
   Done done_;
   log::Logger log_;
   std::deque<std::shared_ptr<Transfer>> waiting_;
