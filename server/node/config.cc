@@ -132,7 +132,7 @@ void CoprocessorConfig::Visit(config::Visitor& v) {
 }
 
 void RocksCfConfig::Visit(config::Visitor& v) {
-  v.Field("write-buffer-size", write_buffer_size, {.online = true, .min = 64 << 10});
+  v.Field("write-buffer-size", write_buffer_size, {.online = true, .min = 1 << 20});
   v.Field("max-write-buffer-number", max_write_buffer_number,
           {.online = true, .min = 2, .max = 100});
   v.Field("block-size", block_size, {.min = 512, .max = 16 << 20});

@@ -325,10 +325,11 @@ std::vector<EngineStat> RocksEngine::Stats() const {
 
 absl::Status RocksEngine::Reconfigure(const RocksOptions& options) {
   for (const RocksCfOptions& cf : options.cf) {
-    // An assertion of RocksDB's, which would end the process.
+    // Assertions of RocksDB's, which would end the process.
     if (cf.level0_compaction_trigger > cf.level0_slowdown_trigger) {
       return InvalidArgument("level 0: the compaction trigger exceeds that of slow writes");
     }
+    if (cf.write_buffer_bytes < 1 << 20) return InvalidArgument("a write buffer below 1MiB");
   }
   cache_->SetCapacity(options.block_cache_bytes);
   rate_limiter_->SetBytesPerSecond(CompactionRate(options));

@@ -118,10 +118,10 @@ TEST_F(RocksEngineTest, OptionsChangeWhileOpen) {
   options_.compaction_bytes_per_sec = 5 << 20;
   RocksCfOptions& write = options_.cf[static_cast<size_t>(Cf::kWrite)];
   write.level0_compaction_trigger = 19;
-  write.write_buffer_bytes = 64 << 10;
+  write.write_buffer_bytes = 1 << 20;
   ASSERT_TRUE(db_->Reconfigure(options_).ok());
-  // A memtable of 64 KiB cannot hold this: it is flushed by itself.
-  const std::string value(8 << 10, 'v');
+  // A memtable of 1 MiB cannot hold this: it is flushed by itself.
+  const std::string value(128 << 10, 'v');
   for (int i = 0; i < 30; ++i) Put(std::to_string(i), value);
   ASSERT_TRUE(db_->Flush().ok());
   std::map<std::string, uint64_t> stats;
@@ -129,6 +129,9 @@ TEST_F(RocksEngineTest, OptionsChangeWhileOpen) {
   EXPECT_EQ(stats.at("block-cache-capacity"), uint64_t{7} << 20);
   EXPECT_GT(stats.at("num-files-at-level0/write"), 1u);
   EXPECT_EQ(Get("3"), value);
+  write.write_buffer_bytes = 1 << 10;
+  EXPECT_EQ(db_->Reconfigure(options_).code(), absl::StatusCode::kInvalidArgument);
+  write.write_buffer_bytes = 1 << 20;
   write.level0_slowdown_trigger = 18;
   EXPECT_EQ(db_->Reconfigure(options_).code(), absl::StatusCode::kInvalidArgument);
 }
