@@ -153,6 +153,10 @@ absl::Status Node::Impl::LockDataDir() {
         "join it as a new member with an empty directory instead",
         config.data_dir);
   }
+  if (fs.Exists(JoinPath(config.data_dir, "raft-engine"))) {
+    return FailedPrecondition("the data directory {} belongs to a store; give another --data-dir",
+                              config.data_dir);
+  }
   absl::StatusOr<std::unique_ptr<FileLock>> held = fs.Lock(JoinPath(config.data_dir, "LOCK"));
   if (absl::IsUnavailable(held.status())) {
     return Unavailable("another process uses the data directory {}", config.data_dir);

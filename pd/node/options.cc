@@ -1,11 +1,14 @@
 #include "pd/node/options.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "lib/base/status.h"
 #include "lib/config/config.h"
+#include "lib/config/literal.h"
 #include "lib/env/posix/file_system.h"
+#include "pd/core/config.h"
 
 namespace tikv::pd {
 namespace {
@@ -81,12 +84,38 @@ bool IsElsewhere(const std::string& warning) {
   return false;
 }
 
+// The cluster's own sections, which Cluster takes from the text later, when an error could only be
+// ignored.
+absl::Status CheckClusterSections(const std::string& path, CommandLine* out) {
+  ASSIGN_OR_RETURN(const config::Table table, config::ParseToml(out->config_text, path));
+  Config trial;
+  for (const auto& [section, literal] : table) {
+    const auto* members = std::get_if<config::Table>(&literal.value);
+    const Config::Json& known = trial.Section(section);
+    if (members == nullptr || !known.is_object() || section == "label-property") continue;
+    config::Table items;
+    for (const config::Member& item : *members) {
+      if (known.contains(item.name)) {
+        items.push_back(item);
+      } else {
+        out->warnings.push_back(
+            fmt::format("{}:{}: unknown key {}.{}", path, item.literal.line, section, item.name));
+      }
+    }
+    const auto json = Config::Json::parse(config::WriteJson(items), nullptr, false);
+    RETURN_IF_ERROR(
+        Annotate(trial.UpdateSection(section, json), fmt::format("{}: {}", path, section)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LoadFile(const std::string& path, bool strict, CommandLine* out) {
   PosixFileSystem fs;
   ASSIGN_OR_RETURN(out->config_text, ReadFile(&fs, path));
   ASSIGN_OR_RETURN(out->warnings,
                    config::LoadToml(out->config_text, path, /*strict=*/false, &out->config));
   std::erase_if(out->warnings, IsElsewhere);
+  RETURN_IF_ERROR(CheckClusterSections(path, out));
   if (strict && !out->warnings.empty()) return InvalidArgument("{}", out->warnings.front());
   return absl::OkStatus();
 }
