@@ -98,6 +98,10 @@ absl::Status Node::Impl::OpenFolder() {
   if (absl::Status s = files_.CreateDirs(dir); !s.ok()) {
     return Annotate(s, "the data folder cannot be made, see --data-dir");
   }
+  if (files_.Exists(JoinPath(dir, "region-meta"))) {
+    return FailedPrecondition("data folder {} belongs to a PD member; give another --data-dir",
+                              dir);
+  }
   auto lock = files_.Lock(JoinPath(dir, "LOCK"));
   if (absl::IsUnavailable(lock.status())) {
     return FailedPrecondition(
