@@ -91,6 +91,9 @@ func (p *Process) Running() bool {
 // Pid is that of the last run.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
+// Dir is the process's folder: logs, configuration and data/.
+func (p *Process) Dir() string { return p.dir }
+
 // Signal sends sig; a process that has ended is not an error.
 func (p *Process) Signal(sig syscall.Signal) {
 	if p.Running() {
@@ -122,12 +125,13 @@ func (p *Process) Stop(limit time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
-		return fmt.Errorf("%s ended with %w: %s", p.Name, p.err, p.tail())
+		return fmt.Errorf("%s ended with %w: %s", p.Name, p.err, p.Tail())
 	}
 	return nil
 }
 
-func (p *Process) tail() string {
+// Tail is the end of what the process has printed.
+func (p *Process) Tail() string {
 	b, _ := os.ReadFile(filepath.Join(p.dir, "stdout.log"))
 	return string(b[max(0, len(b)-2000):])
 }
