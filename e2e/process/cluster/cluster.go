@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -217,7 +218,7 @@ func (c *Cluster) Split(ctx context.Context, key string) error {
 		StartKey string `json:"start_key"`
 	}
 	var now region
-	if _, err := c.get("/pd/api/v1/region/key/"+key, &now); err != nil {
+	if _, err := c.get("/pd/api/v1/region/key/"+url.PathEscape(key), &now); err != nil {
 		return err
 	}
 	body := fmt.Sprintf(`{"name":"split-region","region_id":%d,"policy":"usekey","keys":["%x"]}`, now.ID, key)
@@ -230,7 +231,7 @@ func (c *Cluster) Split(ctx context.Context, key string) error {
 		return fmt.Errorf("PD refused to split region %d: %s", now.ID, text)
 	}
 	return poll(ctx, "the split at "+key, func() error {
-		if _, err := c.get("/pd/api/v1/region/key/"+key, &now); err != nil {
+		if _, err := c.get("/pd/api/v1/region/key/"+url.PathEscape(key), &now); err != nil {
 			return err
 		}
 		if want := fmt.Sprintf("%X", key); now.StartKey != want {

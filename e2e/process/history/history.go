@@ -14,12 +14,20 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Absent is what a read of a missing key returns.
+// Absent is what a read of a missing key returns, and what a delete writes.
 const Absent = -1
 
+type kind int
+
+const (
+	read kind = iota
+	write
+	swap
+)
+
 type input struct {
-	write bool
-	value int
+	kind            kind
+	value, expected int
 }
 
 // Log collects operations from many clients.
@@ -42,12 +50,17 @@ func (l *Log) Write(client int, key string, value int, call int64, known bool) {
 	if !known {
 		ret = 1 << 62 // It may still happen, at any later time.
 	}
-	l.add(key, porcupine.Operation{ClientId: client, Input: input{true, value}, Call: call, Return: ret}, known)
+	l.add(key, porcupine.Operation{ClientId: client, Input: input{kind: write, value: value}, Call: call, Return: ret}, known)
+}
+
+// Swap records a compare-and-swap that found expected and wrote value.
+func (l *Log) Swap(client int, key string, expected, value int, call int64) {
+	l.add(key, porcupine.Operation{ClientId: client, Input: input{swap, value, expected}, Call: call, Return: l.Now()}, true)
 }
 
 // Read records a read that returned value (Absent for no value).
 func (l *Log) Read(client int, key string, value int, call int64) {
-	l.add(key, porcupine.Operation{ClientId: client, Input: input{value: 0}, Output: value, Call: call, Return: l.Now()}, true)
+	l.add(key, porcupine.Operation{ClientId: client, Input: input{kind: read}, Output: value, Call: call, Return: l.Now()}, true)
 }
 
 func (l *Log) add(key string, op porcupine.Operation, known bool) {
@@ -69,16 +82,24 @@ func (l *Log) Count() int {
 var register = porcupine.Model{
 	Init: func() any { return Absent },
 	Step: func(state, in, out any) (bool, any) {
-		if i := in.(input); i.write {
+		switch i := in.(input); i.kind {
+		case write:
 			return true, i.value
+		case swap:
+			return state.(int) == i.expected, i.value
+		default:
+			return out.(int) == state.(int), state
 		}
-		return out.(int) == state.(int), state
 	},
 	DescribeOperation: func(in, out any) string {
-		if i := in.(input); i.write {
+		switch i := in.(input); i.kind {
+		case write:
 			return fmt.Sprintf("write %d", i.value)
+		case swap:
+			return fmt.Sprintf("swap %d for %d", i.expected, i.value)
+		default:
+			return fmt.Sprintf("read %d", out)
 		}
-		return fmt.Sprintf("read %d", out)
 	},
 }
 

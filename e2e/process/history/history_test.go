@@ -35,3 +35,15 @@ func TestUnknownWriteMayOrMayNotShow(t *testing.T) {
 		}
 	}
 }
+
+func TestSwapThatFoundSomethingElseIsFound(t *testing.T) {
+	for expected, holds := range map[int]bool{1: true, 0: false} {
+		l := New()
+		l.Write(0, "k", 1, l.Now(), true)
+		l.Swap(0, "k", expected, 2, l.Now())
+		l.Read(1, "k", 2, l.Now())
+		if err := l.Check(time.Second); (err == nil) != holds {
+			t.Fatalf("swap of %d for 2: %v", expected, err)
+		}
+	}
+}
