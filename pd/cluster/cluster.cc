@@ -16,7 +16,8 @@ absl::Status NotLeader() { return Unavailable("not leader"); }
 Cluster::Cluster(const Host& host, std::unique_ptr<RegionCache> cache)
     : host_(host),
       cache_(std::move(cache)),
-      writer_(host.meta, host.executor),
+      writer_(host.meta, host.executor,
+              [this](uint64_t) { host_.executor->Post([this] { Restore(); }); }),
       random_(static_cast<uint64_t>(host.clock->Wall().nanos), "pd-cluster") {}
 
 Cluster::~Cluster() = default;
@@ -45,6 +46,17 @@ int64_t Cluster::NowMs() const { return host_.clock->Wall().millis(); }
 bool Cluster::serving() const {
   const uint64_t term = term_.load(std::memory_order_acquire);
   return term != 0 && host_.meta->IsLeader();
+}
+
+std::string Cluster::trouble() const {
+  std::lock_guard lock(mu_);
+  return trouble_;
+}
+
+void Cluster::Refuse(absl::Status why, Done done) {
+  WhenDurable([why = std::move(why), done = std::move(done)](absl::Status s) mutable {
+    std::move(done)(s.ok() ? std::move(why) : std::move(s));
+  });
 }
 
 ClusterView Cluster::View() {
@@ -188,7 +200,7 @@ void Cluster::PutStore(const metapb::Store& store, Done done) {
     }
     refused = put.status();
   }
-  std::move(done)(refused);
+  Refuse(std::move(refused), std::move(done));
 }
 
 absl::Status Cluster::StoreHeartbeat(const pdpb::StoreHeartbeatRequest& request,
@@ -227,18 +239,18 @@ void Cluster::ChangeStore(StoreId id, std::function<absl::Status(ClusterState&)>
       return;
     }
   }
-  std::move(done)(s);
+  Refuse(std::move(s), std::move(done));
 }
 
 void Cluster::RemoveTombstones(Done done) {
+  auto occupied = std::make_shared<std::string>();
   Change(
-      [this](ClusterState& state) -> absl::StatusOr<std::vector<meta::Op>> {
+      [this, occupied](ClusterState& state) -> absl::StatusOr<std::vector<meta::Op>> {
         std::vector<StoreId> gone;
-        std::string occupied;
         for (const auto& [id, s] : state.stores.all()) {
           if (!s.removed()) continue;
           if (state.regions.OfStore(s.id()).region_count() > 0) {
-            occupied += fmt::format("{}{}", occupied.empty() ? "" : ", ", id);
+            *occupied += fmt::format("{}{}", occupied->empty() ? "" : ", ", id);
           } else {
             gone.push_back(s.id());
           }
@@ -251,13 +263,14 @@ void Cluster::RemoveTombstones(Done done) {
           ops.push_back(meta::Op::Delete(keys_->Store(id.value)));
         }
         ops.push_back(ConfigOp());
-        if (!occupied.empty()) {
-          return FailedPrecondition("failed stores: {}: tombstone store still has regions",
-                                    occupied);
-        }
         return ops;
       },
-      std::move(done));
+      [occupied, done = std::move(done)](absl::Status s) mutable {
+        if (s.ok() && !occupied->empty()) {
+          s = FailedPrecondition("failed stores: {}: tombstone store still has regions", *occupied);
+        }
+        std::move(done)(std::move(s));
+      });
 }
 
 void Cluster::Change(
@@ -272,13 +285,17 @@ void Cluster::Change(
     }
     s = ops.status();
   }
-  std::move(done)(s);
+  Refuse(std::move(s), std::move(done));
 }
 
 void Cluster::ChangeConfig(const std::function<absl::Status(Config&)>& change, Done done) {
   Change(
       [&](ClusterState& state) -> absl::StatusOr<std::vector<meta::Op>> {
-        RETURN_IF_ERROR(change(state.config));
+        Config before = state.config;
+        if (absl::Status s = change(state.config); !s.ok()) {
+          state.config = std::move(before);
+          return s;
+        }
         std::vector<meta::Op> ops = {ConfigOp()};
         if (state.bootstrapped &&
             state.meta.max_peer_count() != state.config.replication().max_replicas) {

@@ -36,8 +36,10 @@ class OrderSink {
 // leader and has loaded what was persisted, and ends with its leadership.  Callbacks run on the
 // metadata store's threads or inside the call, never under the lock.
 //
-// Changes take effect in memory first and are answered once they are durable: what a caller was
-// told survives; what was not answered may or may not.
+// Changes take effect in memory first, in one order, and are answered once they are durable: what a
+// caller was told survives; what was not answered may or may not.  Whoever reads the state for
+// somebody outside answers through WhenDurable, so that nobody sees what a failover takes back.  A
+// change that fails while this member goes on leading is taken back in memory, too.
 class Cluster : public meta::LeaderListener {
  public:
   using Done = Callback<absl::Status>;
@@ -72,6 +74,12 @@ class Cluster : public meta::LeaderListener {
     std::lock_guard lock(mu_);
     return f(state_, View());
   }
+
+  // OK once all that With could show before the call is durable: inside the call when nothing is
+  // being written.  Unavailable "not leader" when it may not become so.
+  void WhenDurable(Done done) { writer_.Settle(std::move(done)); }
+  // Why this member leads without serving, "" when it serves or does not lead.
+  std::string trouble() const;
 
   // --- Start of a cluster ---------------------------------------------------------------------
   // InvalidArgument for a bad request, AlreadyExists when there is a cluster.
@@ -127,6 +135,13 @@ class Cluster : public meta::LeaderListener {
   // Loading, on the executor.
   void Load(uint64_t term);
   absl::Status LoadState(ClusterState* state);
+  // What the metadata store holds; `first_region` is the bootstrap's, "" without one.
+  absl::Status LoadRecords(ClusterState* state, std::string* first_region) const;
+  absl::Status LoadRecord(const meta::KeyValue& kv, ClusterState* state) const;
+  // A change failed: brings the state back to what the store holds, on the executor.
+  void Restore();
+  void FinishRestore(uint64_t term);
+  void Trouble(const absl::Status& why);
   void LoadSchedulers(ClusterState* state, const std::map<std::string, std::string>& configs) const;
   void Unload(uint64_t term);
 
@@ -139,6 +154,9 @@ class Cluster : public meta::LeaderListener {
   void PauseLeaderMoves();
   void SendDueOrders();
   void TryCheck(const ClusterView& view, const RegionPtr& region);
+
+  // Answers a refusal, which what is being written may be the reason for.
+  void Refuse(absl::Status why, Done done);
 
   // Under the lock.
   void PersistStore(const StoreInfo& store, Done done);
@@ -156,8 +174,9 @@ class Cluster : public meta::LeaderListener {
   std::atomic<uint64_t> term_{0};  // Served in; 0: not serving.
   std::atomic<bool> bootstrapped_{false};
 
-  std::mutex mu_;
+  mutable std::mutex mu_;
   // Guarded by mu_:
+  std::string trouble_;
   ClusterState state_;
   Random random_;
   std::map<uint64_t, std::shared_ptr<OrderSink>> streams_;  // By store.

@@ -182,6 +182,82 @@ TEST_F(ClusterTest, LoadsInSpiteOfRecordsOfAnotherType) {
   EXPECT_TRUE(cluster_->serving());
 }
 
+// What a reader is shown must not be taken back by a failover.
+TEST_F(ClusterTest, ReadersWaitUntilWhatTheySawIsDurable) {
+  auto set = [&](int limit, absl::Status* out) {
+    cluster_->ChangeConfig(
+        [=](Config& c) {
+          return c.Update({{"leader-schedule-limit", limit}});
+        },
+        [out](absl::Status s) { *out = std::move(s); });
+  };
+  auto read = [&](absl::Status* out) {
+    *out = absl::UnknownError("waits");
+    cluster_->WhenDurable([out](absl::Status s) { *out = std::move(s); });
+  };
+  absl::Status first, second, late;
+  read(&first);
+  EXPECT_TRUE(first.ok()) << "nothing is being written";
+
+  meta_.Hold();
+  set(9, &late);
+  read(&first);
+  sim_.RunReady();
+  read(&second);
+  EXPECT_TRUE(absl::IsUnknown(first));
+  EXPECT_TRUE(absl::IsUnknown(second));
+  meta_.Release(absl::OkStatus());
+  sim_.RunReady();
+  EXPECT_TRUE(first.ok());
+  EXPECT_TRUE(second.ok());
+  EXPECT_TRUE(late.ok());
+
+  // One that fails while this member goes on leading is taken back, with what came behind it.
+  meta_.Hold();
+  absl::Status lost, behind;
+  set(10, &lost);
+  sim_.RunReady();
+  set(11, &behind);
+  read(&second);
+  meta_.Release(absl::DeadlineExceededError("etcdserver: request timed out"));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(lost));
+  EXPECT_TRUE(absl::IsUnavailable(behind));
+  EXPECT_TRUE(absl::IsUnavailable(second)) << second;
+  sim_.RunReady();
+  read(&second);
+  EXPECT_TRUE(second.ok());
+  cluster_->With([](ClusterState& s) { EXPECT_EQ(s.config.schedule().leader_schedule_limit, 9u); });
+  set(12, &late);
+  sim_.RunReady();
+  EXPECT_TRUE(late.ok());
+}
+
+TEST_F(ClusterTest, ARecordThatDoesNotDecodeIsNamedAndMayBePutRight) {
+  std::vector<std::string> reports;
+  host_.report = [&](std::string_view, std::string_view why) { reports.emplace_back(why); };
+  FakeMetaStore broken(42);
+  host_.meta = &broken;
+  Cluster other(host_, nullptr);
+  auto put = [&](std::string value) {
+    meta::Txn txn;
+    txn.then.push_back(meta::Op::Put("/pd/42/config", std::move(value)));
+    broken.Commit(std::move(txn), [](absl::StatusOr<meta::TxnResult>) {});
+  };
+  put("nonsense");
+  broken.AddLeaderListener(&other);
+  sim_.RunFor(seconds(5));
+  EXPECT_FALSE(other.serving());
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_NE(reports[0].find("/pd/42/config"), std::string::npos) << reports[0];
+  EXPECT_EQ(other.trouble(), reports[0]);
+  put("{}");
+  sim_.RunFor(seconds(2));
+  EXPECT_TRUE(other.serving());
+  EXPECT_EQ(other.trouble(), "");
+  broken.Lead(false);
+  sim_.RunReady();
+}
+
 TEST_F(ClusterTest, FillsUpAndEmptiesStores) {
   Bootstrap();
   for (uint64_t id : {4, 5}) AddStore(id);

@@ -11,7 +11,6 @@ namespace tikv::pd {
 void GcState::Load(uint64_t gc_safe_point, uint64_t txn_safe_point) {
   gc_safe_point_ = gc_safe_point;
   txn_safe_point_ = std::max(txn_safe_point, gc_safe_point);
-  services_.clear();
 }
 
 uint64_t GcState::UpdateGcSafePoint(uint64_t safe_point) {

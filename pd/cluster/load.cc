@@ -13,6 +13,8 @@
 namespace tikv::pd {
 namespace {
 
+constexpr std::chrono::milliseconds kTick{100};
+
 uint64_t Number(std::string_view text) {
   uint64_t v = 0;
   std::from_chars(text.data(), text.data() + text.size(), v);
@@ -39,8 +41,6 @@ T Member(const nlohmann::json& object, const char* name, T missing) {
     return it->is_string() ? it->template get<T>() : missing;
   }
 }
-
-uint64_t Big64(const std::string& bytes) { return bytes.size() == 8 ? GetBig64(bytes) : 0; }
 
 // The sections of the configuration file that can change at run time count until they are first
 // changed then; what does not fit was warned about when the file was read.
@@ -70,12 +70,16 @@ void Cluster::Load(uint64_t term) {
   if (keys_ == nullptr) keys_ = std::make_unique<Keys>(meta::KeyRoot(cluster_id()));
   ClusterState fresh;
   if (absl::Status s = LoadState(&fresh); !s.ok()) {
-    // Leading without serving would leave the cluster without PD: try again, or let another lead.
-    host_.executor->PostAfter(std::chrono::milliseconds(200), [this, term] { Load(term); });
+    // Every member holds the same records, so none could do better.  Rare looks are enough: the
+    // record has to be put right from outside, which the etcd services allow meanwhile.
+    Trouble(s);
+    host_.executor->PostAfter(std::chrono::seconds(1), [this, term] { Load(term); });
     return;
   }
+  Trouble(absl::OkStatus());
   std::lock_guard lock(mu_);
   if (host_.meta->leader_term() != term) return;
+  writer_.Recover();
   fresh.checker = ReplicaChecker(&state_.operators);
   state_ = std::move(fresh);
   state_.checker = ReplicaChecker(&state_.operators);
@@ -84,7 +88,72 @@ void Cluster::Load(uint64_t term) {
   term_ = term;
   bootstrapped_ = state_.bootstrapped;
   ExtendIds();
-  host_.executor->PostAfter(std::chrono::milliseconds(100), [this] { Tick(); });
+  // Of this term only: leadership may go and come back before the first is due.
+  host_.executor->PostAfter(kTick, [this, term] {
+    if (term_ == term) Tick();
+  });
+}
+
+void Cluster::Trouble(const absl::Status& why) {
+  std::string text(Message(why));
+  {
+    std::lock_guard lock(mu_);
+    if (trouble_ == text) return;
+    trouble_ = text;
+  }
+  if (!why.ok() && host_.report) host_.report("leads but cannot serve", text);
+}
+
+void Cluster::Restore() {
+  const uint64_t term = term_;
+  if (term == 0) return;  // Load begins anew.
+  // Behind what failed in the log of this term: once it is through, the failed change has taken
+  // effect after all or never will.
+  meta::Txn barrier;
+  barrier.leader_term = term;
+  host_.meta->Commit(std::move(barrier), [this, term](absl::StatusOr<meta::TxnResult> result) {
+    host_.executor->Post([this, term, ok = result.ok()] {
+      if (ok) return FinishRestore(term);
+      host_.executor->PostAfter(std::chrono::milliseconds(200), [this, term] {
+        if (term_ == term) Restore();
+      });
+    });
+  });
+}
+
+void Cluster::FinishRestore(uint64_t term) {
+  if (term_ != term) return;
+  ClusterState fresh;
+  std::string unused;
+  absl::Status s = LoadRecords(&fresh, &unused);
+  Trouble(s);
+  if (!s.ok()) {
+    host_.executor->PostAfter(std::chrono::seconds(1), [this, term] { FinishRestore(term); });
+    return;
+  }
+  std::lock_guard lock(mu_);
+  if (term_ != term) return;
+  for (const auto& [id, old] : state_.stores.all()) {
+    if (StoreInfo* store = fresh.stores.FindMutable(StoreId(id))) store->KeepVolatile(old);
+  }
+  for (SchedulerEntry& entry : fresh.schedulers) {
+    const SchedulerEntry* old = state_.FindScheduler(entry.scheduler->name());
+    if (old == nullptr) continue;
+    entry.paused_at_ms = old->paused_at_ms;
+    entry.paused_until_ms = old->paused_until_ms;
+  }
+  state_.bootstrapped = fresh.bootstrapped;
+  state_.meta = std::move(fresh.meta);
+  state_.bootstrap_time_s = fresh.bootstrap_time_s;
+  state_.config = std::move(fresh.config);
+  state_.stores = std::move(fresh.stores);
+  state_.schedulers = std::move(fresh.schedulers);
+  state_.gc = std::move(fresh.gc);
+  state_.external_ts = fresh.external_ts;
+  state_.markers = std::move(fresh.markers);
+  bootstrapped_ = state_.bootstrapped;
+  writer_.Recover();
+  ExtendIds();
 }
 
 void Cluster::Unload(uint64_t term) {
@@ -103,66 +172,78 @@ void Cluster::Unload(uint64_t term) {
 }
 
 absl::Status Cluster::LoadState(ClusterState* state) {
+  std::string first_region;
+  RETURN_IF_ERROR(LoadRecords(state, &first_region));
+  if (cache_ != nullptr) {
+    // A cache only: heartbeats bring what it cannot.
+    absl::Status s = cache_->Load(&state->regions);
+    if (!s.ok() && host_.report) host_.report("the region cache cannot be read", Message(s));
+  }
+  auto region = std::make_shared<RegionInfo>();
+  if (region->meta.ParseFromString(first_region) && region->meta.id() != 0 &&
+      state->regions.Scan(region->start(), region->end(), 1).empty()) {
+    state->regions.Put(std::move(region));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::LoadRecords(ClusterState* state, std::string* first_region) const {
   ASSIGN_OR_RETURN(meta::RangeResult all,
                    host_.meta->RangeLocal(meta::KeyRange::Prefix(keys_->root())));
   std::map<std::string, std::string> schedulers;
-  std::vector<std::string> first_regions;
-  std::string config;
-  uint64_t gc = 0, txn_gc = 0;
-  auto under = [](const std::string& key, const std::string& prefix) {
-    return key.compare(0, prefix.size(), prefix) == 0;
-  };
-  for (const meta::KeyValue& kv : all.kvs) {
-    if (kv.key == keys_->Cluster()) {
-      state->bootstrapped = state->meta.ParseFromString(kv.value);
-    } else if (kv.key == keys_->BootstrapTime()) {
-      state->bootstrap_time_s = static_cast<int64_t>(Number(kv.value));
-    } else if (kv.key == keys_->AllocId()) {
-      state->ids.Reset(Big64(kv.value));
-    } else if (kv.key == keys_->Config()) {
-      config = kv.value;
-    } else if (kv.key == keys_->ExternalTimestamp()) {
-      state->external_ts = Number(kv.value);
-    } else if (kv.key == keys_->GcSafePoint()) {
-      gc = Number(kv.value);
-    } else if (kv.key == keys_->TxnSafePoint()) {
-      txn_gc = Number(kv.value);
-    } else if (under(kv.key, keys_->Stores())) {
-      metapb::Store store;
-      if (store.ParseFromString(kv.value)) state->stores.Load(std::move(store));
-    } else if (under(kv.key, keys_->Regions())) {
-      first_regions.push_back(kv.value);
-    } else if (under(kv.key, keys_->Schedulers())) {
-      schedulers[After(kv.key, keys_->Schedulers())] = kv.value;
-    } else if (under(kv.key, keys_->Marker(""))) {
-      state->markers.insert(After(kv.key, keys_->Marker("")));
-    }
-  }
-  state->gc.Load(gc, txn_gc);
-  for (const meta::KeyValue& kv : all.kvs) {
-    if (under(kv.key, keys_->Weights())) {
-      StoreInfo* s = state->stores.FindMutable(StoreId(Number(After(kv.key, keys_->Weights()))));
-      if (s == nullptr) continue;
-      (kv.key == keys_->LeaderWeight(s->meta.id()) ? s->leader_weight : s->region_weight) =
-          Fraction(kv.value);
-    } else if (under(kv.key, keys_->ServiceSafePoints())) {
-      auto json = nlohmann::json::parse(kv.value, nullptr, false);
-      if (!json.is_object()) continue;
-      state->gc.LoadService(
-          After(kv.key, keys_->ServiceSafePoints()),
-          {Member(json, "safe_point", uint64_t{0}), Member(json, "expired_at", int64_t{0})});
-    }
-  }
   LoadFile(host_.config_text, &state->config);
-  if (!config.empty()) RETURN_IF_ERROR(state->config.Load(config));
-  LoadSchedulers(state, schedulers);
-  if (cache_ != nullptr) RETURN_IF_ERROR(cache_->Load(&state->regions));
-  for (const std::string& bytes : first_regions) {
-    auto region = std::make_shared<RegionInfo>();
-    if (!region->meta.ParseFromString(bytes) || region->meta.id() == 0) continue;
-    if (state->regions.Scan(region->start(), region->end(), 1).empty()) {
-      state->regions.Put(std::move(region));
+  for (const meta::KeyValue& kv : all.kvs) {
+    if (kv.key.starts_with(keys_->Regions())) {
+      *first_region = kv.value;
+    } else if (kv.key.starts_with(keys_->Schedulers())) {
+      schedulers[After(kv.key, keys_->Schedulers())] = kv.value;
+    } else if (absl::Status s = LoadRecord(kv, state); !s.ok()) {
+      return DataLoss("the record {} does not decode ({}): put it right with etcdctl", kv.key,
+                      Message(s));
     }
+  }
+  // These belong to stores, which stand behind them.
+  for (const meta::KeyValue& kv : all.kvs) {
+    if (!kv.key.starts_with(keys_->Weights())) continue;
+    StoreInfo* s = state->stores.FindMutable(StoreId(Number(After(kv.key, keys_->Weights()))));
+    if (s == nullptr) continue;
+    (kv.key == keys_->LeaderWeight(s->meta.id()) ? s->leader_weight : s->region_weight) =
+        Fraction(kv.value);
+  }
+  LoadSchedulers(state, schedulers);
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::LoadRecord(const meta::KeyValue& kv, ClusterState* state) const {
+  const absl::Status bad = DataLoss("it is no message of its type");
+  if (kv.key == keys_->Cluster()) {
+    if (!state->meta.ParseFromString(kv.value)) return bad;
+    state->bootstrapped = true;
+  } else if (kv.key == keys_->BootstrapTime()) {
+    state->bootstrap_time_s = static_cast<int64_t>(Number(kv.value));
+  } else if (kv.key == keys_->AllocId()) {
+    if (kv.value.size() != 8) return DataLoss("it is not 8 bytes long");
+    state->ids.Reset(GetBig64(kv.value));
+  } else if (kv.key == keys_->Config()) {
+    return state->config.Load(kv.value);
+  } else if (kv.key == keys_->ExternalTimestamp()) {
+    state->external_ts = Number(kv.value);
+  } else if (kv.key == keys_->GcSafePoint()) {
+    state->gc.Load(Number(kv.value), state->gc.txn_safe_point());
+  } else if (kv.key == keys_->TxnSafePoint()) {
+    state->gc.Load(state->gc.gc_safe_point(), Number(kv.value));
+  } else if (kv.key.starts_with(keys_->ServiceSafePoints())) {
+    auto json = nlohmann::json::parse(kv.value, nullptr, false);
+    if (!json.is_object()) return absl::OkStatus();
+    state->gc.LoadService(
+        After(kv.key, keys_->ServiceSafePoints()),
+        {Member(json, "safe_point", uint64_t{0}), Member(json, "expired_at", int64_t{0})});
+  } else if (kv.key.starts_with(keys_->Stores())) {
+    metapb::Store store;
+    if (!store.ParseFromString(kv.value) || store.id() == 0) return bad;
+    state->stores.Load(std::move(store));
+  } else if (kv.key.starts_with(keys_->Marker(""))) {
+    state->markers.insert(After(kv.key, keys_->Marker("")));
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -22,15 +23,26 @@ namespace tikv::pd {
 
 // Changes take effect in the order in which they were given, one transaction at a time; what comes
 // while one is under way goes into the next, so that a burst costs few rounds of the store.
-// Thread-safe; never blocks and never calls back inside Write, so it may be used under a lock.
+//
+// After a failure nothing more is written until Recover: what was queued behind the failed change
+// may have been made in the light of it, and its owner's memory is ahead of the store.
+// Thread-safe; never blocks, so that it may be used under a lock.
 class MetaWriter {
  public:
-  // Both must outlive the writer's last callback.
-  MetaWriter(meta::MetaStore* store, Executor* executor);
+  // Both must outlive the writer's last callback.  `on_failure`: called with the term of a change
+  // that failed, before those who wait are told, on a thread of the store's.
+  MetaWriter(meta::MetaStore* store, Executor* executor,
+             std::function<void(uint64_t term)> on_failure);
   ~MetaWriter();
 
   // Refused ("not leader") unless this member still leads in `term`.  At most 64 operations.
+  // Never calls back inside the call.
   void Write(uint64_t term, std::vector<meta::Op> ops, Callback<absl::Status> done);
+  // OK once all that was given before is durable: inside the call when nothing is under way.
+  // Unavailable "not leader" when something failed.
+  void Settle(Callback<absl::Status> done);
+  // The owner's memory is what the store holds; goes on.
+  void Recover();
 
  private:
   struct State;

@@ -55,6 +55,14 @@ std::string_view StoreInfo::Label(std::string_view key) const {
   return {};
 }
 
+void StoreInfo::KeepVolatile(const StoreInfo& old) {
+  stats = old.stats;
+  pause_leader_in = old.pause_leader_in;
+  pause_leader_out = old.pause_leader_out;
+  slow_evicted = old.slow_evicted;
+  meta.set_last_heartbeat(std::max(meta.last_heartbeat(), old.meta.last_heartbeat()));
+}
+
 int64_t StoreInfo::uptime_s() const {
   const int64_t last = heartbeat_ms() / 1000;
   return meta.start_timestamp() > 0 && last > meta.start_timestamp() ? last - meta.start_timestamp()

@@ -37,6 +37,9 @@ struct StoreInfo {
   bool slow_evicted = false;
   int64_t persisted_heartbeat_ms = 0;  // The last_heartbeat that is on disk.
 
+  // What is not persisted stays as `old` has it.
+  void KeepVolatile(const StoreInfo& old);
+
   StoreId id() const { return StoreId(meta.id()); }
   bool up() const { return meta.state() == metapb::Up; }
   bool removing() const { return meta.state() == metapb::Offline; }

@@ -250,6 +250,9 @@ void Node::Impl::RegisterServices() {
   host.reported_version = ReportedVersion();
   host.own_version = OwnVersion();
   host.start_time_seconds = clock.Wall().seconds();
+  host.report = [this](std::string_view what, std::string_view why) {
+    LOG_ERROR(log, what, {"reason", std::string(why)});
+  };
 
   std::string warning;
   cluster = Cluster::Open(host, &warning);

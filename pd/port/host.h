@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace tikv {
 class Clock;
@@ -38,6 +40,8 @@ struct Host {
   std::string reported_version;  // "v8.5.4"
   std::string own_version;
   int64_t start_time_seconds = 0;  // Unix time of the start of this process.
+  // Tells whoever runs the server of something to look at; may be empty.  From any thread.
+  std::function<void(std::string_view what, std::string_view why)> report;
 };
 
 }  // namespace tikv::pd

@@ -34,6 +34,14 @@ class FakeMetaStore : public meta::MetaStore {
       lead ? l->OnBecomeLeader(term_) : l->OnLoseLeadership(before);
     }
   }
+  // While held, changes wait; Release(OK) makes them, Release(error) loses them.
+  void Hold() { held_ = true; }
+  void Release(const absl::Status& status) {
+    held_ = false;
+    for (auto& [txn, done] : std::exchange(waiting_, {})) {
+      status.ok() ? Commit(std::move(txn), std::move(done)) : std::move(done)(status);
+    }
+  }
   // The value of a key, "" when there is none.
   std::string Value(const std::string& key) {
     std::lock_guard lock(mu_);
@@ -61,6 +69,10 @@ class FakeMetaStore : public meta::MetaStore {
     return r;
   }
   void Commit(meta::Txn txn, Callback<absl::StatusOr<meta::TxnResult>> done) override {
+    if (held_) {
+      waiting_.emplace_back(std::move(txn), std::move(done));
+      return;
+    }
     if (txn.leader_term != 0 && txn.leader_term != term_) {
       return std::move(done)(Unavailable("not leader"));
     }
@@ -132,6 +144,8 @@ class FakeMetaStore : public meta::MetaStore {
   meta::Member self_;
   std::vector<meta::LeaderListener*> listeners_;
   uint64_t term_ = 1, last_term_ = 1;
+  bool held_ = false;
+  std::vector<std::pair<meta::Txn, Callback<absl::StatusOr<meta::TxnResult>>>> waiting_;
   std::mutex mu_;
   std::map<std::string, meta::KeyValue> data_;
   int64_t revision_ = 1;

@@ -193,7 +193,8 @@ class Replica final : public TransportReceiver {
   void SendToLeader(CallMethod method, std::string payload, MonotonicTime deadline,
                     ReplyCallback done);
   void ServeCall(CallMethod method, const std::string& payload, ReplyCallback done);
-  absl::StatusOr<std::string> ServePropose(const std::string& payload);
+  // `own`: a change of PD's own, which goes on when the quota keeps clients from writing.
+  absl::StatusOr<std::string> ServePropose(const std::string& payload, bool own);
   absl::StatusOr<std::string> ServeMembership(const std::string& payload);
   absl::Status ServeTransfer(uint64_t to);
   absl::Status CheckMembership(MembershipOp op, const etcdserverpb::Member& member);

@@ -15,8 +15,22 @@ constexpr size_t kMaxWaiting = 100'000;
 // A follower this close to the end of the log counts as caught up.
 constexpr uint64_t kCaughtUpEntries = 100;
 
-bool NeedsSpace(CommandType type) {
-  return type == CommandType::kPut || type == CommandType::kTxn || type == CommandType::kLeaseGrant;
+bool Puts(const etcdserverpb::TxnRequest& txn) {
+  auto puts = [](const etcdserverpb::RequestOp& op) {
+    return op.has_request_put() || (op.has_request_txn() && Puts(op.request_txn()));
+  };
+  return std::any_of(txn.success().begin(), txn.success().end(), puts) ||
+         std::any_of(txn.failure().begin(), txn.failure().end(), puts);
+}
+
+// What only deletes must pass: it is the way out.
+bool NeedsSpace(const Command& command) {
+  if (command.type == CommandType::kTxn) {
+    etcdserverpb::TxnRequest txn;
+    return txn.ParseFromArray(command.payload.data(), static_cast<int>(command.payload.size())) &&
+           Puts(txn);
+  }
+  return command.type == CommandType::kPut || command.type == CommandType::kLeaseGrant;
 }
 
 }  // namespace
@@ -58,6 +72,10 @@ void Replica::Begin(uint64_t request_id, CallMethod method, std::string payload,
   if (waiters_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
   const MonotonicTime deadline = Deadline();
   waiters_[request_id] = {std::move(done), deadline};
+  if (leader_term != 0) {
+    OnProposed(request_id, ServePropose(payload, /*own=*/true));
+    return DriveSoon();
+  }
   SendToLeader(method, std::move(payload), deadline,
                [this, request_id](absl::StatusOr<std::string> position) {
                  OnProposed(request_id, std::move(position));
@@ -76,10 +94,10 @@ void Replica::OnProposed(uint64_t request_id, absl::StatusOr<std::string> positi
   placed_[index] = {term, request_id};
 }
 
-absl::StatusOr<std::string> Replica::ServePropose(const std::string& payload) {
-  ASSIGN_OR_RETURN(Command command, DecodeCommand(payload));
-  if (NeedsSpace(command.type) && view_.no_space.load(std::memory_order_relaxed)) {
-    return ErrNoSpace();
+absl::StatusOr<std::string> Replica::ServePropose(const std::string& payload, bool own) {
+  if (!own && view_.no_space.load(std::memory_order_relaxed)) {
+    ASSIGN_OR_RETURN(Command command, DecodeCommand(payload));
+    if (NeedsSpace(command)) return ErrNoSpace();
   }
   absl::StatusOr<raft::LogPosition> position = node_->Propose(payload);
   if (absl::IsResourceExhausted(position.status())) return ErrTooManyRequests();
@@ -119,7 +137,7 @@ void Replica::ServeCall(CallMethod method, const std::string& payload, ReplyCall
   uint64_t number = 0, unused;
   switch (method) {
     case CallMethod::kPropose:
-      return std::move(done)(ServePropose(payload));
+      return std::move(done)(ServePropose(payload, /*own=*/false));
     case CallMethod::kMembership:
       return std::move(done)(ServeMembership(payload));
     case CallMethod::kRenewLease:

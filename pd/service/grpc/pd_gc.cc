@@ -26,7 +26,7 @@ void PdService::GetGCSafePoint(const pdpb::GetGCSafePointRequest&,
                                Reply<pdpb::GetGCSafePointResponse> reply) {
   pdpb::GetGCSafePointResponse r;
   r.set_safe_point(cluster_->With([](ClusterState& s) { return s.gc.gc_safe_point(); }));
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::UpdateGCSafePoint(const pdpb::UpdateGCSafePointRequest& request,
@@ -84,7 +84,7 @@ void PdService::GetGCState(const pdpb::GetGCStateRequest& request,
     state->set_txn_safe_point(s.gc.txn_safe_point());
     state->set_gc_safe_point(s.gc.gc_safe_point());
   });
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::AdvanceTxnSafePoint(const pdpb::AdvanceTxnSafePointRequest& request,

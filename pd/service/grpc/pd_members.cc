@@ -136,7 +136,7 @@ void PdService::GetExternalTimestamp(const pdpb::GetExternalTimestampRequest&,
                                      Reply<pdpb::GetExternalTimestampResponse> reply) {
   pdpb::GetExternalTimestampResponse r;
   r.set_timestamp(cluster_->With([](ClusterState& s) { return s.external_ts; }));
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 }  // namespace tikv::pd

@@ -43,6 +43,9 @@ class PdService {
   void Handle(unsigned rules, Method<Request, Response> method, rpc::UnaryCall& call,
               rpc::RawResponder responder);
   void Refuse(rpc::Server* server, const std::string& name);
+  // Sends what was read of the cluster's state once all that it may show is durable.
+  template <class Response>
+  void SendRead(Reply<Response> reply, Response response);
   void RegisterMembers(rpc::Server* server);
   void RegisterStores(rpc::Server* server);
   void RegisterRegions(rpc::Server* server);
@@ -139,6 +142,14 @@ void PdService::Handle(unsigned rules, Method<Request, Response> method, rpc::Un
     return reply.HeaderError(pdpb::NOT_BOOTSTRAPPED, "cluster is not bootstrapped");
   }
   (this->*method)(request, std::move(reply));
+}
+
+template <class Response>
+void PdService::SendRead(Reply<Response> reply, Response response) {
+  cluster_->WhenDurable(
+      [reply = std::move(reply), response = std::move(response)](absl::Status s) mutable {
+        s.ok() ? reply.Send(std::move(response)) : reply.Fail(std::move(s));
+      });
 }
 
 template <class Request, class Response>

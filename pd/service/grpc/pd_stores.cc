@@ -67,14 +67,14 @@ void PdService::IsSnapshotRecovering(const pdpb::IsSnapshotRecoveringRequest&,
   pdpb::IsSnapshotRecoveringResponse r;
   r.set_marked(
       cluster_->With([](ClusterState& s) { return s.markers.contains("snapshot-recovering"); }));
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::GetClusterConfig(const pdpb::GetClusterConfigRequest&,
                                  Reply<pdpb::GetClusterConfigResponse> reply) {
   pdpb::GetClusterConfigResponse r;
   *r.mutable_cluster() = cluster_->With([](ClusterState& s) { return s.meta; });
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::PutClusterConfig(const pdpb::PutClusterConfigRequest& request,
@@ -115,7 +115,7 @@ void PdService::GetStore(const pdpb::GetStoreRequest& request,
     return reply.HeaderError(pdpb::UNKNOWN,
                              fmt::format("invalid store ID {}, not found", request.store_id()));
   }
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::GetAllStores(const pdpb::GetAllStoresRequest& request,
@@ -127,7 +127,7 @@ void PdService::GetAllStores(const pdpb::GetAllStoresRequest& request,
       *r.add_stores() = store.meta;
     }
   });
-  reply.Send(std::move(r));
+  SendRead(std::move(reply), std::move(r));
 }
 
 void PdService::StoreHeartbeat(const pdpb::StoreHeartbeatRequest& request,
@@ -138,8 +138,13 @@ void PdService::StoreHeartbeat(const pdpb::StoreHeartbeatRequest& request,
   }
   pdpb::StoreHeartbeatResponse r;
   absl::Status s = cluster_->StoreHeartbeat(request, &r);
-  if (s.ok()) return reply.Send(std::move(r));
-  reply.Error(s, absl::IsOutOfRange(s) ? pdpb::STORE_TOMBSTONE : pdpb::UNKNOWN);
+  if (s.ok()) return SendRead(std::move(reply), std::move(r));
+  if (!absl::IsOutOfRange(s)) return reply.Error(s);
+  // The store ends when it hears this.
+  r = {};
+  r.mutable_header()->mutable_error()->set_type(pdpb::STORE_TOMBSTONE);
+  r.mutable_header()->mutable_error()->set_message(std::string(Message(s)));
+  SendRead(std::move(reply), std::move(r));
 }
 
 }  // namespace tikv::pd

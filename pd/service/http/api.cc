@@ -49,7 +49,15 @@ void HttpCall::Raw(int status, std::string content_type, std::string body) {
   r.status = status;
   r.headers = BrowserHeaders(std::move(content_type));
   r.body = std::move(body);
-  responder_.Send(std::move(r));
+  if (read_ == nullptr) return responder_.Send(std::move(r));
+  read_->WhenDurable([call = self_.lock(), r = std::move(r)](absl::Status s) mutable {
+    if (!s.ok()) {
+      r.status = 503;
+      r.headers = BrowserHeaders("text/plain; charset=utf-8");
+      r.body = tikv::Message(s);
+    }
+    call->responder_.Send(std::move(r));
+  });
 }
 
 void HttpCall::Reply(Json json, int status) {
@@ -140,6 +148,9 @@ void Api::Route(std::string_view method, std::string_view path, Served served, H
                     if (served == Served::kCluster && !cluster().bootstrapped()) {
                       return call->Message(kNotBootstrapped, 500);
                     }
+                    // What changes the state is answered when the change is durable.
+                    const bool reads = served != Served::kHere && call->request().method == "GET";
+                    call->read_ = reads ? &cluster() : nullptr;
                     handler(*this, call);
                   });
 }
@@ -155,7 +166,10 @@ void Api::Redirect(const CallPtr& call, int attempt) {
   auto leader = meta().Leader();
   const bool elsewhere = leader && leader->id != meta().Self().id && !leader->client_urls.empty();
   if (!elsewhere) {
-    if (attempt >= kAttempts) return call->Plain("no leader", 503);
+    if (attempt >= kAttempts) {
+      const std::string why = cluster().trouble();
+      return call->Plain(why.empty() ? "no leader" : fmt::format("no leader: {}", why), 503);
+    }
     cluster().host().executor->PostAfter(kPause, [this, call, attempt] {
       if (!cluster().serving()) return Redirect(call, attempt + 1);
       // Leads itself by now: from the start, as if it had just come in.

@@ -61,6 +61,8 @@ class HttpCall {
   http::Request request_;
   http::Responder responder_;
   std::weak_ptr<HttpCall> self_;
+  // Set for what reads the cluster's state: the answer goes when all that it may show is durable.
+  Cluster* read_ = nullptr;
 };
 using CallPtr = std::shared_ptr<HttpCall>;
 
