@@ -97,6 +97,12 @@ func shuffled(random *rand.Rand, c *cluster.Cluster) [][]*cluster.Process {
 
 func start(t *testing.T, pds, stores int) *cluster.Cluster {
 	t.Helper()
+	return startWith(t, cluster.Options{PDs: pds, Stores: stores})
+}
+
+// startWith starts a cluster with the binaries under test in a folder of its own.
+func startWith(t *testing.T, o cluster.Options) *cluster.Cluster {
+	t.Helper()
 	path, err := filepath.Abs(*bin)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +113,8 @@ func start(t *testing.T, pds, stores int) *cluster.Cluster {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c, err := cluster.Start(ctx, cluster.Options{Bin: path, Dir: dir, PDs: pds, Stores: stores})
+	o.Bin, o.Dir = path, dir
+	c, err := cluster.Start(ctx, o)
 	t.Cleanup(func() {
 		c.Kill()
 		if t.Failed() {

@@ -284,10 +284,13 @@ void ReplicatedStore::OnMembersChanged() {
 void ReplicatedStore::OnFailed(const absl::Status& status) { deps_.on_fatal(status); }
 
 void ReplicatedStore::OnRemoved() {
-  deps_.on_fatal(
-      FailedPrecondition("member {:x} was removed from the cluster; empty its data directory "
-                         "before it joins again",
-                         options_.replica.member_id));
+  // Late enough for the answer to whoever asked for it here.
+  deps_.strand->PostAfter(std::chrono::milliseconds(500), [this] {
+    deps_.on_fatal(
+        FailedPrecondition("member {:x} was removed from the cluster; empty its data directory "
+                           "before it joins again",
+                           options_.replica.member_id));
+  });
 }
 
 }  // namespace tikv::pd::meta

@@ -80,6 +80,7 @@ Member ReplicatedStore::Self() const {
     self.leader_priority = member.leader_priority;
     self.peer_urls = std::move(member.peer_urls);
   }
+  self.is_learner = self.is_learner || !replica_->view().voter.load(std::memory_order_acquire);
   self.binary_version = options_.binary_version;
   self.git_hash = options_.git_hash;
   self.deploy_path = options_.deploy_path;

@@ -325,8 +325,12 @@ absl::Status Node::Impl::Listen() {
 
 // On a strand of ours, which cannot stop itself: what is durable is so already.
 void Node::Impl::OnFatal(const absl::Status& status) {
-  LOG_FATAL(log, "pd-server ends", {"reason", std::string(Message(status))});
-  std::fprintf(stderr, "pd-server: %s\n", std::string(Message(status)).c_str());
+  std::string reason(Message(status));
+  if (reason.find("No space left on device") != reason.npos) {
+    reason += "; make room and start it again, nothing that was acknowledged is lost";
+  }
+  LOG_FATAL(log, "pd-server ends", {"reason", reason});
+  std::fprintf(stderr, "pd-server: %s\n", reason.c_str());
   std::fflush(stderr);
   _exit(1);
 }

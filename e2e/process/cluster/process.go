@@ -18,6 +18,7 @@ type Process struct {
 
 	bin, dir string
 	args     []string
+	env      []string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -56,6 +57,9 @@ func (p *Process) Start() error {
 	defer out.Close()
 	cmd := exec.Command(p.bin, p.args...)
 	cmd.Stdout, cmd.Stderr = out, out
+	if len(p.env) > 0 {
+		cmd.Env = append(os.Environ(), p.env...)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := onSpawner(cmd.Start); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)

@@ -72,7 +72,10 @@ void Replica::OnTick() {
   node_->Tick();
   ++ticks_;
   if (!waiting_reads_.empty() || !asked_reads_.empty()) AskReadIndex();
-  if (leading()) RevokeExpiredLeases();
+  if (leading()) {
+    RevokeExpiredLeases();
+    PromoteCaughtUp();
+  }
   if (ticks_ % kTicksPerHousekeeping == 0) Housekeeping();
   if (history_pending_) CompactHistory();
   ExpireWaiting();
@@ -87,7 +90,6 @@ void Replica::Housekeeping() {
   TruncateLog();
   if (!leading()) return;
   CheckQuota();
-  PromoteCaughtUp();
 }
 
 void Replica::Stamp() {
@@ -155,6 +157,12 @@ void Replica::OnRemoved() {
   deps_.strand->Post([this] {
     if (std::exchange(removed_self_, true)) return;
     LoseLeadership();
+    // The last entry need not have reached us, but whoever asked for our removal has it now.
+    std::vector<uint64_t> leaving;
+    for (const auto& [id, waiter] : waiters_) {
+      if (waiter.own_removal) leaving.push_back(id);
+    }
+    for (uint64_t id : leaving) Complete(id, Response());
     deps_.events->OnRemoved();
   });
 }

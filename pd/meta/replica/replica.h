@@ -82,10 +82,17 @@ struct ReplicaView {
   std::atomic<uint64_t> commit{0};
   std::atomic<uint64_t> applied{0};
   std::atomic<bool> no_space{false};
+  std::atomic<bool> voter{false};  // A member that joins becomes one once it has caught up.
 };
 
 enum class MembershipOp : uint8_t { kAdd = 1, kAddLearner = 2, kPromote = 3, kRemove = 4 };
 
+// A membership change as the log carries it.
+struct MembershipEntry {
+  uint64_t request_id = 0;
+  MembershipOp op = MembershipOp::kAdd;
+  etcdserverpb::Member member;
+};
 // Thread-safe unless said otherwise; callbacks run on the strand (or inline, where noted).
 class Replica final : public TransportReceiver {
  public:
@@ -137,6 +144,7 @@ class Replica final : public TransportReceiver {
     Callback<absl::StatusOr<Response>> done;
     MonotonicTime deadline;
     uint64_t index = 0;  // Where it was proposed; 0: not known yet.
+    bool own_removal = false;
   };
   struct Call {
     ReplyCallback done;
@@ -195,7 +203,12 @@ class Replica final : public TransportReceiver {
   void ServeCall(CallMethod method, const std::string& payload, ReplyCallback done);
   // `own`: a change of PD's own, which goes on when the quota keeps clients from writing.
   absl::StatusOr<std::string> ServePropose(const std::string& payload, bool own);
-  absl::StatusOr<std::string> ServeMembership(const std::string& payload);
+  void ServeMembership(const std::string& payload, ReplyCallback done);
+  absl::StatusOr<std::string> ProposeMembership(const MembershipEntry& entry,
+                                                const std::string& payload);
+  // Our own removal: another leads first, so that it costs no election, and removes us then.
+  void HandOverAndLeave(std::string payload, ReplyCallback done);
+  void AskNextLeader(std::string payload, MonotonicTime deadline, ReplyCallback done);
   absl::Status ServeTransfer(uint64_t to);
   absl::Status CheckMembership(MembershipOp op, const etcdserverpb::Member& member);
   absl::Status CheckQuorumWithout(uint64_t member);
@@ -262,12 +275,6 @@ class Replica final : public TransportReceiver {
   bool history_pending_ = false;
 };
 
-// A membership change as the log carries it.
-struct MembershipEntry {
-  uint64_t request_id = 0;
-  MembershipOp op = MembershipOp::kAdd;
-  etcdserverpb::Member member;
-};
 std::string EncodeMembership(const MembershipEntry& entry);
 absl::StatusOr<MembershipEntry> DecodeMembership(std::string_view bytes);
 

@@ -115,6 +115,10 @@ void Replica::Complete(uint64_t request_id, absl::StatusOr<Response> response) {
 }
 
 void Replica::PublishMembers() {
+  const eraftpb::ConfState conf = node_->conf_state();
+  view_.voter.store(std::find(conf.voters().begin(), conf.voters().end(), options_.member_id) !=
+                        conf.voters().end(),
+                    std::memory_order_release);
   std::lock_guard lock(mutex_);
   members_ = deps_.machine->members();
   removed_ = deps_.machine->removed();

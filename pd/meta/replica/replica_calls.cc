@@ -23,6 +23,12 @@ bool Puts(const etcdserverpb::TxnRequest& txn) {
          std::any_of(txn.failure().begin(), txn.failure().end(), puts);
 }
 
+bool RemovesMember(CallMethod method, const std::string& payload, uint64_t member) {
+  if (method != CallMethod::kMembership) return false;
+  absl::StatusOr<MembershipEntry> entry = DecodeMembership(payload);
+  return entry.ok() && entry->op == MembershipOp::kRemove && entry->member.id() == member;
+}
+
 // What only deletes must pass: it is the way out.
 bool NeedsSpace(const Command& command) {
   if (command.type == CommandType::kTxn) {
@@ -71,7 +77,8 @@ void Replica::Begin(uint64_t request_id, CallMethod method, std::string payload,
   }
   if (waiters_.size() >= kMaxWaiting) return std::move(done)(ErrTooManyRequests());
   const MonotonicTime deadline = Deadline();
-  waiters_[request_id] = {std::move(done), deadline};
+  waiters_[request_id] = {std::move(done), deadline, 0,
+                          RemovesMember(method, payload, member_id())};
   if (leader_term != 0) {
     OnProposed(request_id, ServePropose(payload, /*own=*/true));
     return DriveSoon();
@@ -139,7 +146,7 @@ void Replica::ServeCall(CallMethod method, const std::string& payload, ReplyCall
     case CallMethod::kPropose:
       return std::move(done)(ServePropose(payload, /*own=*/false));
     case CallMethod::kMembership:
-      return std::move(done)(ServeMembership(payload));
+      return ServeMembership(payload, std::move(done));
     case CallMethod::kRenewLease:
     case CallMethod::kLeaseRemaining: {
       if (!leading() || !HoldsLease() || !DecodeNumbers(payload, &number, &unused)) {
@@ -195,8 +202,51 @@ void Replica::LeaseRemaining(int64_t id, Callback<absl::StatusOr<int64_t>> secon
 
 // --- Membership ---------------------------------------------------------------------------------
 
-absl::StatusOr<std::string> Replica::ServeMembership(const std::string& payload) {
-  ASSIGN_OR_RETURN(MembershipEntry entry, DecodeMembership(payload));
+void Replica::ServeMembership(const std::string& payload, ReplyCallback done) {
+  absl::StatusOr<MembershipEntry> entry = DecodeMembership(payload);
+  if (!entry.ok()) return std::move(done)(entry.status());
+  const bool ourselves =
+      entry->op == MembershipOp::kRemove && entry->member.id() == options_.member_id;
+  if (ourselves && node_->conf_state().voters_size() > 1) {
+    if (absl::Status s = CheckMembership(entry->op, entry->member); !s.ok()) {
+      return std::move(done)(std::move(s));
+    }
+    return HandOverAndLeave(payload, std::move(done));
+  }
+  std::move(done)(ProposeMembership(*entry, payload));
+}
+
+void Replica::HandOverAndLeave(std::string payload, ReplyCallback done) {
+  const uint64_t to = BestTransferee();
+  if (to == 0) return std::move(done)(ErrUnhealthy());
+  BeginTransfer(
+      to, [this, payload = std::move(payload), done = std::move(done)](absl::Status s) mutable {
+        if (!s.ok()) return std::move(done)(std::move(s));
+        AskNextLeader(std::move(payload), Deadline(), std::move(done));
+      });
+}
+
+void Replica::AskNextLeader(std::string payload, MonotonicTime deadline, ReplyCallback done) {
+  constexpr Duration kPause = std::chrono::milliseconds(50);
+  std::string copy = payload;
+  SendToLeader(CallMethod::kMembership, std::move(copy), deadline,
+               [this, payload = std::move(payload), deadline,
+                done = std::move(done)](absl::StatusOr<std::string> position) mutable {
+                 // It may not have heard from a majority yet, nor applied what it inherited.
+                 if (!absl::IsUnavailable(position.status()) || deps_.clock->Now() >= deadline) {
+                   return std::move(done)(std::move(position));
+                 }
+                 deps_.strand->PostAfter(kPause, [this, payload = std::move(payload), deadline,
+                                                  done = std::move(done)]() mutable {
+                   if (failed_ || removed_self_) return std::move(done)(ErrStopped());
+                   AskNextLeader(std::move(payload), deadline, std::move(done));
+                   DriveSoon();
+                 });
+               });
+}
+
+absl::StatusOr<std::string> Replica::ProposeMembership(const MembershipEntry& entry,
+                                                       const std::string& payload) {
   RETURN_IF_ERROR(CheckMembership(entry.op, entry.member));
   eraftpb::ConfChange change;
   change.set_node_id(entry.member.id());
