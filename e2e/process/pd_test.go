@@ -103,8 +103,8 @@ func TestPDMembers(t *testing.T) {
 		if !p.Wait(10 * time.Second) {
 			t.Errorf("the removed %s still runs after 10 s", p.Name)
 		}
-		if !strings.Contains(p.Output(), "was removed from the cluster") {
-			t.Errorf("%s does not say why it ended: %s", p.Name, p.Output())
+		if !strings.Contains(p.Tail(), "was removed from the cluster") {
+			t.Errorf("%s does not say why it ended: %s", p.Name, p.Tail())
 		}
 		c.Forget(p)
 		load.progress(t, 50)
@@ -334,7 +334,7 @@ func survive(t *testing.T, c *cluster.Cluster, p *cluster.Process, harm, heal fu
 	if !p.Wait(10 * time.Second) {
 		t.Fatalf("the member goes on without its disk, after %d puts", n)
 	}
-	if out := p.Output(); !strings.Contains(out, "pd-server: ") || !strings.Contains(out, reason) {
+	if out := p.Tail(); !strings.Contains(out, "pd-server: ") || !strings.Contains(out, reason) {
 		t.Errorf("it does not say why it ended: %q", out)
 	} else {
 		t.Logf("it said: %s", strings.TrimSpace(out))

@@ -58,9 +58,6 @@ func (p *Process) DropFlags(prefix string) {
 	p.args = kept
 }
 
-// Output is the end of what the process printed, over all its runs.
-func (p *Process) Output() string { return p.tail() }
-
 // Wait waits for the end of the process and tells whether it came within limit.
 func (p *Process) Wait(limit time.Duration) bool {
 	select {
