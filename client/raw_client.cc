@@ -260,8 +260,9 @@ RawClient::~RawClient() = default;
 absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(ClientOptions options) {
   if (options.pd_endpoints.empty()) return InvalidArgument("no PD endpoint given");
   auto impl = std::make_unique<Impl>(std::move(options));
-  RETURN_IF_ERROR(Await<absl::Status>(
-      [&](auto done) { impl->pd_channel.WaitForLeader(impl->options.timeout, std::move(done)); }));
+  RETURN_IF_ERROR(Await<absl::Status>([&](auto done) {
+    impl->pd_channel.WaitForLeader(impl->options.connect_timeout, std::move(done));
+  }));
   return std::unique_ptr<RawClient>(new RawClient(std::move(impl)));
 }
 

@@ -38,7 +38,8 @@ enum class ApiVersion { kV1, kV1Ttl, kV2 };
 struct ClientOptions {
   std::vector<std::string> pd_endpoints;  // "host:port" or URLs; any living member will do.
   ApiVersion api_version = ApiVersion::kV1;
-  std::chrono::milliseconds timeout{10'000};  // Of one call, all retries included.
+  std::chrono::milliseconds connect_timeout{10'000};  // Of Connect.
+  std::chrono::milliseconds timeout{10'000};          // Of one call, all retries included.
   // One attempt on one store; after it the client looks for another leader.
   std::chrono::milliseconds attempt_timeout{2'000};
   // Connections to each store; one suffices for most programs.
@@ -75,7 +76,7 @@ struct RawChecksum {
 // Thread-safe.  Blocking calls must not be made from a callback of the Async ones.
 class RawClient {
  public:
-  // Asks PD for the cluster; fails when no endpoint answers within options.timeout.
+  // Asks PD for the cluster; fails when no endpoint answers within connect_timeout.
   static absl::StatusOr<std::unique_ptr<RawClient>> Connect(ClientOptions options);
   // Calls under way end with Cancelled.
   ~RawClient();

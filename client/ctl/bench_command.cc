@@ -105,7 +105,7 @@ class Bench {
     }
   }
 
-  std::string Report(double cpu_seconds) const {
+  absl::StatusOr<std::string> Report(double cpu_seconds) const {
     Latencies all;
     uint64_t errors = 0;
     absl::Status last_error;
@@ -113,6 +113,9 @@ class Bench {
       all.Merge(loop->latencies);
       errors += loop->errors;
       if (!loop->last_error.ok()) last_error = loop->last_error;
+    }
+    if (all.count() == 0 && errors > 0) {
+      return Annotate(last_error, fmt::format("all {} operations failed, the last", errors));
     }
     const double elapsed = std::chrono::duration<double>(Steady::now() - begin_).count();
     const double rate = static_cast<double>(all.count()) / elapsed;
@@ -126,6 +129,7 @@ class Bench {
                              {"clients", options_.clients},
                              {"operations", all.count()},
                              {"errors", errors},
+                             {"last_error", std::string(Message(last_error))},
                              {"ops_per_second", rate},
                              {"p50_us", us(.5)},
                              {"p99_us", us(.99)},

@@ -23,7 +23,7 @@ struct BenchOptions {
 
 // Each client sends its next request from the callback of the last one: no thread per client, and
 // requests that come together leave in one message.  Returns the report to print; errors of single
-// requests are counted in it.
+// requests are counted in it.  An error when every request failed.
 absl::StatusOr<std::string> RunBench(RawClient* client, const BenchOptions& options);
 
 }  // namespace tikv::client

@@ -11,12 +11,10 @@ namespace {
 using nlohmann::json;
 
 absl::StatusOr<json> Get(http::Client* client, const std::vector<std::string>& endpoints,
-                         const std::string& path) {
+                         const std::string& path, std::chrono::milliseconds timeout) {
   std::string errors;
   for (const std::string& endpoint : endpoints) {
-    const std::string base = endpoint.starts_with("http") ? endpoint : "http://" + endpoint;
-    const auto response =
-        client->Fetch({.url = base + path, .timeout = std::chrono::milliseconds(3000)});
+    const auto response = client->Fetch({.url = endpoint + path, .timeout = timeout});
     if (response.ok() && response->status == 200) {
       json body = json::parse(response->body, nullptr, /*allow_exceptions=*/false);
       if (!body.is_discarded()) return body;
@@ -85,14 +83,15 @@ std::vector<MemberStatus> ParseMembers(const json& reply, const json& health) {
 }  // namespace
 
 absl::StatusOr<ClusterStatus> FetchClusterStatus(http::Client* client,
-                                                 const std::vector<std::string>& endpoints) {
-  ASSIGN_OR_RETURN(const json members, Get(client, endpoints, "/pd/api/v1/members"));
-  ASSIGN_OR_RETURN(const json health, Get(client, endpoints, "/pd/api/v1/health"));
+                                                 const std::vector<std::string>& endpoints,
+                                                 std::chrono::milliseconds timeout) {
+  ASSIGN_OR_RETURN(const json members, Get(client, endpoints, "/pd/api/v1/members", timeout));
+  ASSIGN_OR_RETURN(const json health, Get(client, endpoints, "/pd/api/v1/health", timeout));
   ClusterStatus status;
   status.cluster_id = Field<uint64_t>(Sub(members, "header"), "cluster_id", 0);
   status.members = ParseMembers(members, health);
   // Before the first store has come PD answers 500 here: a cluster without stores.
-  const auto stores = Get(client, endpoints, "/pd/api/v1/stores");
+  const auto stores = Get(client, endpoints, "/pd/api/v1/stores", timeout);
   if (!stores.ok()) return status;
   for (const json& entry : Sub(*stores, "stores")) status.stores.push_back(ParseStore(entry));
   std::sort(status.stores.begin(), status.stores.end(),

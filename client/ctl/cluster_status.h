@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,9 +39,11 @@ struct ClusterStatus {
   std::vector<StoreStatus> stores;
 };
 
-// Asks the first endpoint that answers ("127.0.0.1:2379" or a URL).  Unavailable names them all.
-absl::StatusOr<ClusterStatus> FetchClusterStatus(http::Client* client,
-                                                 const std::vector<std::string>& endpoints);
+// Asks the first endpoint that answers ("http://127.0.0.1:2379").  Unavailable names them all.
+// `timeout` is that of one question to one endpoint.
+absl::StatusOr<ClusterStatus> FetchClusterStatus(
+    http::Client* client, const std::vector<std::string>& endpoints,
+    std::chrono::milliseconds timeout = std::chrono::milliseconds(3'000));
 
 // Columns: store, state, address, leaders, regions, size, capacity; then the members.
 std::string FormatTable(const ClusterStatus& status);

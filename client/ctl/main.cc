@@ -11,6 +11,9 @@
 namespace tikv::client {
 namespace {
 
+constexpr std::chrono::milliseconds kConnectLimit{3'000};  // A person waits.
+constexpr int kUsageExit = 2;
+
 // What every command shares.
 struct Common {
   std::string pd = "127.0.0.1:2379";
@@ -31,9 +34,19 @@ struct Common {
     return all;
   }
 
+  // The endpoints as URLs, which they may be already.
+  std::vector<std::string> Urls() const {
+    std::vector<std::string> urls = Endpoints();
+    for (std::string& url : urls) {
+      if (url.find("://") == std::string::npos) url = (ca.empty() ? "http://" : "https://") + url;
+    }
+    return urls;
+  }
+
   absl::StatusOr<std::unique_ptr<RawClient>> Connect() const {
     ClientOptions options;
     options.pd_endpoints = Endpoints();
+    options.connect_timeout = std::min(options.connect_timeout, kConnectLimit);
     options.api_version = api_version == "v2"      ? ApiVersion::kV2
                           : api_version == "v1ttl" ? ApiVersion::kV1Ttl
                                                    : ApiVersion::kV1;
@@ -41,13 +54,29 @@ struct Common {
     options.ca_path = ca;
     options.cert_path = cert;
     options.key_path = key;
-    return RawClient::Connect(std::move(options));
+    auto client = RawClient::Connect(std::move(options));
+    if (client.ok() || absl::IsInvalidArgument(client.status())) return client;
+    return Unavailable("no PD at {} serves; is the cluster running, and is --pd right?  ({})", pd,
+                       Message(client.status()));
   }
+
+  http::ClientOptions Http() const { return {.ca_path = ca, .cert_path = cert, .key_path = key}; }
 };
+
+constexpr const char* kCommonFooter =
+    "--pd, -o json, --timeout and the other options of tikv-ctl may stand here too; see\n"
+    "tikv-ctl --help.";
 
 absl::Status Print(const absl::StatusOr<std::string>& text) {
   if (text.ok()) fmt::print("{}", *text);
   return text.status();
+}
+
+// Without a message: what there is to say has been printed.
+absl::Status PrintRaw(const absl::StatusOr<RawOutput>& output, bool json) {
+  if (!output.ok()) return output.status();
+  fmt::print(output->done || json ? stdout : stderr, "{}", output->text);
+  return output->done ? absl::OkStatus() : absl::AbortedError("");
 }
 
 void AddPlayground(CLI::App& app, Common*, absl::Status* result) {
@@ -76,7 +105,14 @@ void AddPlayground(CLI::App& app, Common*, absl::Status* result) {
       ->check(CLI::ExistingFile);
   cmd->add_option("--pd-config", options->pd_config, "TOML file for every PD member")
       ->check(CLI::ExistingFile);
-  cmd->add_flag("!--no-restart", options->restart, "Leave a server down that ended or was killed");
+  cmd->add_flag_callback(
+      "--no-restart", [=] { options->restart = false; },
+      "Leave a server down that ended or was killed");
+  cmd->footer(
+      "Examples:\n"
+      "  tikv-ctl playground\n"
+      "  tikv-ctl playground --pd 3 --stores 5 --data-dir /tmp/cluster --pd-port 3379\n"
+      "Ctrl-C stops it; the data stays, and the same command continues with it.");
   cmd->callback([=] { *result = RunPlayground(*options); });
 }
 
@@ -94,16 +130,25 @@ void AddRaw(CLI::App& app, Common* common, absl::Status* result) {
       c->json = common->json();
       c->options.ttl = std::chrono::seconds(*ttl);
       auto client = common->Connect();
-      *result = client.ok() ? Print(RunRaw(client->get(), *c)) : client.status();
+      *result = client.ok() ? PrintRaw(RunRaw(client->get(), *c), c->json) : client.status();
     });
+    cmd->footer(kCommonFooter);
     return cmd;
   };
+  raw->footer(
+      "Examples:\n"
+      "  tikv-ctl raw put hello world\n"
+      "  tikv-ctl raw put --ttl 60 hello world --api-version v1ttl\n"
+      "  tikv-ctl raw get hello -o json\n"
+      "  tikv-ctl raw scan a b --limit 10\n"
+      "  tikv-ctl raw cas hello moon --expect world");
   CLI::App* get = verb("get", "Print the value of a key");
   get->add_option("key", c->key)->required();
   CLI::App* put = verb("put", "Set a key to a value");
   put->add_option("key", c->key)->required();
   put->add_option("value", c->value)->required();
-  put->add_option("--ttl", *ttl, "Seconds to live; 0: for ever")->check(CLI::NonNegativeNumber);
+  put->add_option("--ttl", *ttl, "Seconds to live; 0: for ever")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   CLI::App* del = verb("delete", "Delete a key");
   del->add_option("key", c->key)->required();
   CLI::App* scan = verb("scan", "Print the keys and values of a range, in order");
@@ -123,9 +168,10 @@ void AddRaw(CLI::App& app, Common* common, absl::Status* result) {
 
 void AddCluster(CLI::App& app, Common* common, absl::Status* result) {
   CLI::App* cmd = app.add_subcommand("cluster", "Show stores and PD members");
+  cmd->footer(kCommonFooter);
   cmd->callback([=] {
-    http::Client client;
-    const auto status = FetchClusterStatus(&client, common->Endpoints());
+    http::Client client(common->Http());
+    const auto status = FetchClusterStatus(&client, common->Urls());
     if (status.ok()) fmt::print("{}", common->json() ? FormatJson(*status) : FormatTable(*status));
     *result = status.status();
   });
@@ -135,12 +181,19 @@ void AddBench(CLI::App& app, Common* common, absl::Status* result) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* cmd = app.add_subcommand("bench", "Put load on the cluster and measure it");
   cmd->add_option("operation", o->operation, "put, get or mixed")->capture_default_str();
-  cmd->add_option("--clients", o->clients, "Requests under way at a time")->capture_default_str();
-  cmd->add_option("--keys", o->keys, "Number of keys")->capture_default_str();
+  cmd->add_option("--clients", o->clients, "Requests under way at a time")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  cmd->add_option("--keys", o->keys, "Number of keys")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->capture_default_str();
   cmd->add_option("--value-size", o->value_bytes, "Bytes of a value")
       ->check(CLI::Range(0, 4 << 20))
       ->capture_default_str();
-  cmd->add_option("--seconds", o->seconds, "How long")->capture_default_str();
+  cmd->add_option("--seconds", o->seconds, "How long")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  cmd->footer(kCommonFooter);
   cmd->callback([=] {
     o->json = common->json();
     auto client = common->Connect();
@@ -154,6 +207,13 @@ int Main(int argc, char** argv) {
   CLI::App app("tikv-ctl: run, read, write, watch and load a TiKV cluster", "tikv-ctl");
   app.set_version_flag("-V,--version", "tikv-ctl " TIKV_VERSION);
   app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  tikv-ctl playground                   a cluster on this machine\n"
+      "  tikv-ctl raw put hello world\n"
+      "  tikv-ctl --pd 10.0.0.1:2379 cluster   stores and PD members\n"
+      "  tikv-ctl bench mixed --seconds 30\n"
+      "Exit codes: 0 done; 1 failed, absent or not swapped; 2 wrong usage.");
   app.fallthrough();  // --pd may stand after the command too.
   app.add_option("-u,--pd", common.pd, "PD endpoints, comma separated")->capture_default_str();
   app.add_option("-o,--output", common.output, "text or json")
@@ -170,9 +230,20 @@ int Main(int argc, char** argv) {
   AddRaw(app, &common, &result);
   AddCluster(app, &common, &result);
   AddBench(app, &common, &result);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::vector<std::string> words = app.remaining();
+    if (app.get_subcommands().empty() && !words.empty()) {
+      fmt::print(stderr, "tikv-ctl: there is no command \"{}\"; see tikv-ctl --help\n", words[0]);
+      return kUsageExit;
+    }
+    return app.exit(error) == 0 ? 0 : kUsageExit;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageExit;
+  }
   if (result.ok()) return 0;
-  fmt::print(stderr, "tikv-ctl: {}\n", Message(result));
+  if (!Message(result).empty()) fmt::print(stderr, "tikv-ctl: {}\n", Message(result));
   return 1;
 }
 

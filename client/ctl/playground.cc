@@ -14,9 +14,11 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <map>
 
 #include "client/ctl/child.h"
 #include "client/ctl/cluster_status.h"
+#include "client/ctl/restart_backoff.h"
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
 
@@ -28,9 +30,9 @@ using std::chrono::seconds;
 
 constexpr uint64_t kNeededBytes = uint64_t{1}
                                   << 30;  // Logs preallocate; less soon stops the stores.
-constexpr seconds kStopLimit{9};          // Of the promised 10.
+constexpr seconds kStopLimit{8};          // Of the promised 10.
 constexpr seconds kStartLimit{60};
-constexpr seconds kRestartPause{2};
+constexpr std::chrono::milliseconds kAskLimit{500};  // Ctrl-C waits for it.
 
 std::string OwnFolder() {
   char path[4096];
@@ -63,8 +65,16 @@ absl::Status CheckPort(int port, std::string_view flag) {
       ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
   ::close(fd);
   if (error == 0) return absl::OkStatus();
+  if (error != EADDRINUSE) return ErrnoStatus(error, "cannot listen on port", std::to_string(port));
   return AlreadyExists("Port {} is taken by another program: stop it, or choose another with {}.",
                        port, flag);
+}
+
+// How many of prefix-1, prefix-2, ... have data under `dir`.
+int CountData(const std::string& dir, std::string_view prefix) {
+  int n = 0;
+  while (::access(fmt::format("{}/{}{}/data", dir, prefix, n + 1).c_str(), F_OK) == 0) ++n;
+  return n;
 }
 
 absl::Status CheckDisk(const std::string& dir) {
@@ -85,7 +95,7 @@ class Playground {
   explicit Playground(const PlaygroundOptions& options)
       : options_(options), terminal_(::isatty(STDOUT_FILENO) != 0) {}
   ~Playground() {
-    for (auto& child : children_) child->Kill();
+    for (auto& server : servers_) server.child->Kill();
     if (lock_ >= 0) ::close(lock_);
   }
 
@@ -93,7 +103,10 @@ class Playground {
     RETURN_IF_ERROR(Prepare());
     AddMembers();
     AddStores();
-    for (auto& child : children_) RETURN_IF_ERROR(child->Start());
+    for (auto& server : servers_) {
+      RETURN_IF_ERROR(server.child->Start());
+      server.backoff.Started(Steady::now());
+    }
     RETURN_IF_ERROR(WaitUntilServing());
     if (!stopping_) {
       PrintGuide();
@@ -111,13 +124,58 @@ class Playground {
     RETURN_IF_ERROR(MakeFolders(options_.data_dir));
     RETURN_IF_ERROR(LockFolder());
     RETURN_IF_ERROR(CheckDisk(options_.data_dir));
+    RETURN_IF_ERROR(CheckMembers());
+    RETURN_IF_ERROR(CheckPorts());
+    return RememberPdPort();
+  }
+
+  // Several members find each other by the addresses of their first start, which the lock file
+  // remembers.
+  absl::Status RememberPdPort() const {
+    char text[16] = {};
+    const ssize_t n = ::pread(lock_, text, sizeof text - 1, 0);
+    const int before = n > 0 ? std::atoi(text) : 0;
+    const bool bound = options_.pds > 1 && CountData(options_.data_dir, "pd-") > 0;
+    if (bound && before != 0 && before != options_.pd_port) {
+      return FailedPrecondition(
+          "The PD members in {} know each other by their ports: continue the cluster with "
+          "--pd-port {}, or choose another folder with --data-dir.",
+          options_.data_dir, before);
+    }
+    const std::string now = fmt::format("{}\n", options_.pd_port);
+    if (::ftruncate(lock_, 0) == 0 && ::pwrite(lock_, now.data(), now.size(), 0) > 0) {
+      return absl::OkStatus();
+    }
+    return ErrnoStatus(errno, "cannot write in", options_.data_dir);
+  }
+
+  // Another number of PD members would make a second cluster beside the first; a store that is left
+  // out may hold the majority of a region.
+  absl::Status CheckMembers() const {
+    const int pds = CountData(options_.data_dir, "pd-");
+    const int stores = CountData(options_.data_dir, "store-");
+    if ((pds == 0 || pds == options_.pds) && stores <= options_.stores) return absl::OkStatus();
+    return FailedPrecondition(
+        "The cluster in {} has {} PD and {} stores: continue it with --pd {} --stores {}, or "
+        "choose another folder with --data-dir.",
+        options_.data_dir, pds, stores, pds, stores);
+  }
+
+  absl::Status CheckPorts() const {
+    std::map<int, std::string_view> ports;
+    const auto take = [&](int port, std::string_view flag) {
+      const auto [at, fresh] = ports.emplace(port, flag);
+      if (fresh) return CheckPort(port, flag);
+      return InvalidArgument("Port {} would be used twice: keep {} and {} further apart.", port,
+                             at->second, flag);
+    };
     for (int i = 0; i < options_.pds; ++i) {
-      RETURN_IF_ERROR(CheckPort(ClientPort(i), "--pd-port"));
-      RETURN_IF_ERROR(CheckPort(ClientPort(i) + 1, "--pd-port"));
+      RETURN_IF_ERROR(take(ClientPort(i), "--pd-port"));
+      RETURN_IF_ERROR(take(ClientPort(i) + 1, "--pd-port"));
     }
     for (int i = 0; i < options_.stores; ++i) {
-      RETURN_IF_ERROR(CheckPort(options_.store_port + i, "--store-port"));
-      RETURN_IF_ERROR(CheckPort(options_.status_port + i, "--status-port"));
+      RETURN_IF_ERROR(take(options_.store_port + i, "--store-port"));
+      RETURN_IF_ERROR(take(options_.status_port + i, "--status-port"));
     }
     return absl::OkStatus();
   }
@@ -185,8 +243,8 @@ class Playground {
   void Add(const std::string& name, const std::string& dir, std::vector<std::string> argv) {
     // A folder that cannot be made shows when the child's output is opened.
     MakeFolders(dir).IgnoreError();
-    children_.push_back(std::make_unique<Child>(
-        Child::Spec{.name = name, .argv = std::move(argv), .output = dir + "/output.log"}));
+    servers_.push_back({std::make_unique<Child>(
+        Child::Spec{.name = name, .argv = std::move(argv), .output = dir + "/output.log"})});
   }
 
   // Waits a little, or for a signal, which begins the end.
@@ -197,8 +255,8 @@ class Playground {
 
   absl::StatusOr<ClusterStatus> Fetch() {
     std::vector<std::string> endpoints;
-    for (int i = 0; i < options_.pds; ++i) endpoints.push_back(Endpoint(i));
-    return FetchClusterStatus(&http_, endpoints);
+    for (int i = 0; i < options_.pds; ++i) endpoints.push_back("http://" + Endpoint(i));
+    return FetchClusterStatus(&http_, endpoints, kAskLimit);
   }
 
   // An end of any server during the start is an error of the whole: its own words say why.
@@ -208,7 +266,7 @@ class Playground {
     std::fflush(stdout);
     const auto limit = Steady::now() + kStartLimit;
     while (!stopping_) {
-      for (auto& child : children_) {
+      for (auto& [child, backoff] : servers_) {
         if (child->Reap()) return Internal("{} did not start: {}", child->name(), child->Reason());
       }
       const auto status = Fetch();
@@ -255,15 +313,17 @@ class Playground {
   }
 
   void ReapAndRestart() {
-    for (auto& child : children_) {
+    const auto now = Steady::now();
+    for (auto& [child, backoff] : servers_) {
       if (child->Reap()) {
-        Say(fmt::format("{} {}{}", child->name(), child->Reason(),
-                        options_.restart ? "; starting it again" : ""));
-        restart_at_ = Steady::now() + kRestartPause;
+        const seconds wait = backoff.Ended(now);
+        Say(fmt::format(
+            "{} {}{}", child->name(), child->Reason(),
+            options_.restart ? fmt::format("; starting it again in {} s", wait.count()) : ""));
       }
-      if (!child->running() && options_.restart && !stopping_ && Steady::now() >= restart_at_) {
-        if (const absl::Status s = child->Start(); !s.ok()) Say(std::string(Message(s)));
-      }
+      if (child->running() || !options_.restart || stopping_ || !backoff.Due(now)) continue;
+      if (const absl::Status s = child->Start(); !s.ok()) Say(std::string(Message(s)));
+      backoff.Started(now);
     }
   }
 
@@ -306,13 +366,13 @@ class Playground {
 
   bool StopSome(std::string_view prefix, Steady::time_point limit) {
     const auto ours = [&](const Child& c) { return c.running() && c.name().starts_with(prefix); };
-    for (auto& child : children_) {
+    for (auto& [child, backoff] : servers_) {
       if (ours(*child)) child->Terminate();
     }
     bool clean = true;
     for (bool waiting = true; waiting;) {
       waiting = false;
-      for (auto& child : children_) {
+      for (auto& [child, backoff] : servers_) {
         if (!ours(*child)) continue;
         child->Reap();
         if (!child->running()) continue;
@@ -336,8 +396,11 @@ class Playground {
   sigset_t signals_{};
   bool stopping_ = false;
   int lock_ = -1;
-  std::vector<std::unique_ptr<Child>> children_;  // PD members, then stores.
-  Steady::time_point restart_at_{};
+  struct Server {
+    std::unique_ptr<Child> child;
+    RestartBackoff backoff = {};
+  };
+  std::vector<Server> servers_;  // PD members, then stores.
   std::string shown_;
   int shown_lines_ = 0;
 };

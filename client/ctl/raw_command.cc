@@ -26,13 +26,15 @@ std::string Line(const RawCommand& c, const json& object, const std::string& tex
   return c.json ? object.dump() + "\n" : text + "\n";
 }
 
-absl::StatusOr<std::string> Get(RawClient* client, const RawCommand& c, const std::string& key) {
+absl::StatusOr<RawOutput> Get(RawClient* client, const RawCommand& c, const std::string& key) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value, client->Get(key, c.options));
-  if (!value) return NotFound("key \"{}\" does not exist", Shown(c, key));
-  return Line(c, {{"key", Shown(c, key)}, {"value", Shown(c, *value)}}, Shown(c, *value));
+  const json shown = value ? json(Shown(c, *value)) : json(nullptr);
+  const std::string text =
+      value ? Shown(c, *value) : fmt::format("key \"{}\" does not exist", Shown(c, key));
+  return RawOutput{Line(c, {{"key", Shown(c, key)}, {"value", shown}}, text), value.has_value()};
 }
 
-absl::StatusOr<std::string> Scan(RawClient* client, const RawCommand& c, const std::string& start) {
+absl::StatusOr<RawOutput> Scan(RawClient* client, const RawCommand& c, const std::string& start) {
   ASSIGN_OR_RETURN(const std::string end, Typed(c, c.end));
   ASSIGN_OR_RETURN(const auto pairs, c.reverse ? client->ReverseScan(start, end, c.limit, c.options)
                                                : client->Scan(start, end, c.limit, c.options));
@@ -41,10 +43,10 @@ absl::StatusOr<std::string> Scan(RawClient* client, const RawCommand& c, const s
     out += Line(c, {{"key", Shown(c, key)}, {"value", Shown(c, value)}},
                 c.options.key_only ? Shown(c, key) : Shown(c, key) + "\t" + Shown(c, value));
   }
-  return out;
+  return RawOutput{out};
 }
 
-absl::StatusOr<std::string> Cas(RawClient* client, const RawCommand& c, const std::string& key) {
+absl::StatusOr<RawOutput> Cas(RawClient* client, const RawCommand& c, const std::string& key) {
   ASSIGN_OR_RETURN(const std::string value, Typed(c, c.value));
   std::optional<std::string> expected;
   if (!c.expect_absent) {
@@ -53,11 +55,11 @@ absl::StatusOr<std::string> Cas(RawClient* client, const RawCommand& c, const st
   ASSIGN_OR_RETURN(const SwapResult result,
                    client->CompareAndSwap(key, expected, value, c.options));
   const json previous = result.previous ? json(Shown(c, *result.previous)) : json(nullptr);
-  if (!result.swapped && !c.json) {
-    return Aborted("not swapped: the key {}",
-                   result.previous ? "holds \"" + Shown(c, *result.previous) + "\"" : "is absent");
-  }
-  return Line(c, {{"swapped", result.swapped}, {"previous", previous}}, "swapped");
+  const std::string found =
+      result.previous ? "holds \"" + Shown(c, *result.previous) + "\"" : "is absent";
+  return RawOutput{Line(c, {{"swapped", result.swapped}, {"previous", previous}},
+                        result.swapped ? "swapped" : "not swapped: the key " + found),
+                   result.swapped};
 }
 
 }  // namespace
@@ -74,7 +76,7 @@ std::string Printable(std::string_view bytes) {
   return out;
 }
 
-absl::StatusOr<std::string> RunRaw(RawClient* client, const RawCommand& c) {
+absl::StatusOr<RawOutput> RunRaw(RawClient* client, const RawCommand& c) {
   ASSIGN_OR_RETURN(const std::string key, Typed(c, c.key));
   if (c.verb == "get") return Get(client, c, key);
   if (c.verb == "scan") return Scan(client, c, key);
@@ -85,7 +87,7 @@ absl::StatusOr<std::string> RunRaw(RawClient* client, const RawCommand& c) {
   } else {
     RETURN_IF_ERROR(client->Delete(key, c.options));
   }
-  return Line(c, {{"ok", true}}, "ok");
+  return RawOutput{Line(c, {{"ok", true}}, "ok")};
 }
 
 }  // namespace tikv::client

@@ -25,8 +25,12 @@ struct RawCommand {
   RawOptions options;
 };
 
-// What to print.  NotFound when the key is absent (get), Aborted when cas did not swap.
-absl::StatusOr<std::string> RunRaw(RawClient* client, const RawCommand& command);
+// What to print; `done` is false when a key is absent (get) or was not swapped (cas).
+struct RawOutput {
+  std::string text;
+  bool done = true;
+};
+absl::StatusOr<RawOutput> RunRaw(RawClient* client, const RawCommand& command);
 
 // Bytes for a terminal: printable text as it is, everything else as \xNN.
 std::string Printable(std::string_view bytes);

@@ -136,3 +136,28 @@ func names(ps []*cluster.Process) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// hurt splits regions, moves leaders and kills each store once.
+func hurt(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for n, border := range []string{"bench/000000003", "bench/000000006", "bench/000000009"} {
+		if err := c.Split(ctx, border); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.TransferLeader(ctx, border, c.Stores[n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range c.Stores {
+		p.Kill()
+		time.Sleep(time.Second) // The others serve alone.
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.WaitReady(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand"
 	"net"
 	"os"
 	"os/exec"
@@ -26,25 +27,21 @@ type playground struct {
 
 func ctl(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(*bin, "tikv-ctl"), args...).CombinedOutput()
+	out, err := exec.Command(ctlPath(), args...).CombinedOutput()
 	return string(out), err
 }
 
-// freePorts finds n adjacent ports that nobody uses now.
+func ctlPath() string { return filepath.Join(*bin, "tikv-ctl") }
+
+// freePorts finds n adjacent ports that nobody uses now, below those that outgoing connections take.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		free := port+n < 65000
+	for range 1000 {
+		port := 10000 + rand.Intn(22000-n)
+		free := true
 		for i := 0; free && i < n; i++ {
-			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i)); err != nil {
-				free = false
-			} else {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if free = err == nil; free {
 				l.Close()
 			}
 		}
@@ -60,7 +57,7 @@ func runPlayground(t *testing.T, dir string, port int, extra ...string) *playgro
 	t.Helper()
 	args := append([]string{"playground", "--data-dir", dir, "--pd-port", fmt.Sprint(port),
 		"--store-port", fmt.Sprint(port + 10), "--status-port", fmt.Sprint(port + 20)}, extra...)
-	p := &playground{cmd: exec.Command(filepath.Join(*bin, "tikv-ctl"), args...), dir: dir, port: port,
+	p := &playground{cmd: exec.Command(ctlPath(), args...), dir: dir, port: port,
 		lines: make(chan string, 10000)}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := p.cmd.StdoutPipe()
@@ -137,7 +134,7 @@ func TestPlayground(t *testing.T) {
 		t.Fatalf("want three stores Up:\n%s", out)
 	}
 	killStore(t, dir)
-	p.await(t, "^store-1 was killed by signal 9; starting it again")
+	p.await(t, "^store-1 was killed by signal 9; starting it again in 1 s")
 	if out, err := ctl(t, "--pd", p.pd(), "raw", "get", "hello"); err != nil || out != "world\n" {
 		t.Fatalf("after a killed store: %q %v", out, err)
 	}
@@ -153,20 +150,36 @@ func TestPlayground(t *testing.T) {
 	p.interrupt(t)
 }
 
-// killStore kills the process whose command line names store-1's folder.
-func killStore(t *testing.T, dir string) {
-	t.Helper()
+// storePid finds the process whose command line names store-1's folder; 0: none.
+func storePid(dir string) int {
 	want := "--data-dir=" + filepath.Join(dir, "store-1", "data")
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range procs {
 		if b, _ := os.ReadFile(path); strings.Contains(string(b), want) {
 			var pid int
 			fmt.Sscanf(path, "/proc/%d/cmdline", &pid)
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			return
+			return pid
 		}
 	}
-	t.Fatal("store-1 does not run")
+	return 0
+}
+
+func killStore(t *testing.T, dir string) {
+	t.Helper()
+	pid := storePid(dir)
+	if pid == 0 {
+		t.Fatal("store-1 does not run")
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}
+
+func awaitStore(t *testing.T, dir string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); storePid(dir) == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("store-1 was not started again")
+		}
+	}
 }
 
 // sentence runs a playground that cannot start and returns what it says.
@@ -223,5 +236,96 @@ func TestPlaygroundForeignData(t *testing.T) {
 	said := sentence(t, runPlayground(t, first, freePorts(t, 30), "--stores", "1"))
 	if !strings.Contains(said, "store-1 did not start") || !strings.Contains(said, "belongs to cluster") {
 		t.Fatal(said)
+	}
+}
+
+// More members; a second start must be of the same cluster, or say how.
+func TestPlaygroundLarge(t *testing.T) {
+	dir := t.TempDir()
+	many := []string{"--pd", "3", "--stores", "5"}
+	port := freePorts(t, 30)
+	p := runPlayground(t, dir, port, many...)
+	p.await(t, "^The cluster is up")
+	out, _ := ctl(t, "--pd", p.pd(), "cluster")
+	if strings.Count(out, " Up ") != 5 || strings.Count(out, "  healthy  ") != 3 {
+		t.Fatal(out)
+	}
+	if out, err := ctl(t, "--pd", p.pd(), "raw", "put", "hello", "world"); err != nil {
+		t.Fatal(out)
+	}
+	if took := p.interrupt(t); took > 10*time.Second {
+		t.Fatalf("Ctrl-C took %s", took)
+	}
+
+	for _, fewer := range [][]string{{"--pd", "1", "--stores", "5"}, {"--pd", "3", "--stores", "3"}} {
+		said := sentence(t, runPlayground(t, dir, freePorts(t, 30), fewer...))
+		if !strings.Contains(said, "has 3 PD and 5 stores: continue it with --pd 3 --stores 5") {
+			t.Fatal(said)
+		}
+	}
+
+	said := sentence(t, runPlayground(t, dir, freePorts(t, 30), many...))
+	if !strings.Contains(said, fmt.Sprintf("continue the cluster with --pd-port %d", port)) {
+		t.Fatal(said)
+	}
+
+	p = runPlayground(t, dir, port, many...)
+	p.await(t, "^The cluster is up")
+	if out, err := ctl(t, "--pd", p.pd(), "raw", "get", "hello"); err != nil || out != "world\n" {
+		t.Fatalf("after a restart: %q %v", out, err)
+	}
+	p.interrupt(t)
+}
+
+func TestPlaygroundOverlappingPorts(t *testing.T) {
+	said := sentence(t, runPlayground(t, t.TempDir(), freePorts(t, 60), "--stores", "11"))
+	if !strings.Contains(said, "would be used twice") {
+		t.Fatal(said)
+	}
+}
+
+// A store that dies again and again is started again, ever later, and each time it is said.
+func TestPlaygroundBacksOff(t *testing.T) {
+	dir := t.TempDir()
+	p := runPlayground(t, dir, freePorts(t, 30))
+	p.await(t, "^The cluster is up")
+	for _, wait := range []string{"1", "2", "4"} {
+		killStore(t, dir)
+		p.await(t, "^store-1 was killed by signal 9; starting it again in "+wait+" s")
+		awaitStore(t, dir)
+	}
+	p.interrupt(t)
+}
+
+// On a terminal the table is drawn anew in place.
+func TestPlaygroundOnATerminal(t *testing.T) {
+	dir, port := t.TempDir(), freePorts(t, 30)
+	line := fmt.Sprintf("%s playground --stores 1 --data-dir %s --pd-port %d --store-port %d --status-port %d",
+		ctlPath(), dir, port, port+10, port+20)
+	cmd := exec.Command("script", "-qefc", line, "/dev/null")
+	keyboard, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &playground{cmd: cmd, dir: dir, port: port, lines: make(chan string, 10000)}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.scan(out)
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	p.await(t, "The cluster is up")
+	p.await(t, "STORE +STATE +ADDRESS +LEADERS +REGIONS +SIZE +CAPACITY")
+	p.await(t, "\x1b\\[[0-9]+A\x1b\\[J")
+	begin := time.Now()
+	if _, err := keyboard.Write([]byte{3}); err != nil { // Ctrl-C
+		t.Fatal(err)
+	}
+	p.await(t, "Stopped")
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Fatalf("Ctrl-C took %s", took)
 	}
 }

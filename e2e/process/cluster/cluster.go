@@ -224,14 +224,8 @@ func (c *Cluster) Split(ctx context.Context, key string) error {
 	if _, err := c.get("/pd/api/v1/region/key/"+url.PathEscape(key), &now); err != nil {
 		return err
 	}
-	body := fmt.Sprintf(`{"name":"split-region","region_id":%d,"policy":"usekey","keys":["%x"]}`, now.ID, key)
-	reply, err := http.Post("http://"+c.PDs[0].Addrs[0]+"/pd/api/v1/operators", "application/json", strings.NewReader(body))
-	if err != nil {
+	if err := c.operate(fmt.Sprintf(`{"name":"split-region","region_id":%d,"policy":"usekey","keys":["%x"]}`, now.ID, key)); err != nil {
 		return err
-	}
-	defer reply.Body.Close()
-	if text, _ := io.ReadAll(reply.Body); reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("PD refused to split region %d: %s", now.ID, text)
 	}
 	return poll(ctx, "the split at "+key, func() error {
 		if _, err := c.get("/pd/api/v1/region/key/"+url.PathEscape(key), &now); err != nil {
@@ -242,6 +236,43 @@ func (c *Cluster) Split(ctx context.Context, key string) error {
 		}
 		return nil
 	})
+}
+
+// TransferLeader makes the store lead the region that holds key, and waits until PD knows it.
+func (c *Cluster) TransferLeader(ctx context.Context, key string, to *Process) error {
+	var region struct {
+		ID     uint64
+		Leader struct {
+			StoreID uint64 `json:"store_id"`
+		}
+	}
+	return poll(ctx, "the leader of "+key+" on "+to.Name, func() error {
+		stores, err := c.StoreStates()
+		if err != nil {
+			return err
+		}
+		if _, err := c.get("/pd/api/v1/region/key/"+url.PathEscape(key), &region); err != nil {
+			return err
+		}
+		if store := stores[to.Addrs[0]].ID; region.Leader.StoreID != store {
+			err := c.operate(fmt.Sprintf(`{"name":"transfer-leader","region_id":%d,"to_store_id":%d}`, region.ID, store))
+			return fmt.Errorf("store %d leads (%v)", region.Leader.StoreID, err)
+		}
+		return nil
+	})
+}
+
+// operate hands PD an operator.
+func (c *Cluster) operate(body string) error {
+	reply, err := http.Post("http://"+c.PDs[0].Addrs[0]+"/pd/api/v1/operators", "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	if text, _ := io.ReadAll(reply.Body); reply.StatusCode != http.StatusOK {
+		return fmt.Errorf("PD refused %s: %s", body, text)
+	}
+	return nil
 }
 
 // Stop ends all servers (SIGTERM, stores first) and returns what went wrong.
