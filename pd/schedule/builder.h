@@ -17,7 +17,9 @@ namespace tikv::pd {
 // hands over first.
 class OperatorBuilder {
  public:
+  // `view` outlives the builder.
   OperatorBuilder(const ClusterView& view, RegionPtr region, std::string desc);
+  OperatorBuilder(ClusterView&& view, RegionPtr region, std::string desc) = delete;
 
   OperatorBuilder& AddPeer(StoreId store);  // As a voter.
   OperatorBuilder& AddLearnerPeer(StoreId store);

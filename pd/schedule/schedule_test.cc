@@ -165,7 +165,8 @@ TEST_F(World, WithoutJointConsensusVotersChangeOneByOne) {
 TEST_F(World, ABuilderRefusesWhatCannotBe) {
   RegionPtr r = Put(Region(1, {1, 2}));
   auto build = [&](auto edit) {
-    OperatorBuilder b(View(), r, "test");
+    const ClusterView view = View();  // The builder refers to it.
+    OperatorBuilder b(view, r, "test");
     edit(b);
     return b.Build(0, "").ok();
   };
@@ -246,10 +247,11 @@ TEST_F(World, ShrinkingKeepsTheVotersThatWork) {
     // By score they would go first.
     stores_.FindMutable(StoreId(id))->region_weight = 0.1;
   }
-  OperatorBuilder sound(View(), regions_.ById(RegionId(1)), "test");
+  const ClusterView view = View();
+  OperatorBuilder sound(view, regions_.ById(RegionId(1)), "test");
   EXPECT_FALSE(sound.RemovePeerOn(StoreId(3)).Build(kOpRegion, "").ok())
       << "two of four would not be able to agree";
-  OperatorBuilder admin(View(), regions_.ById(RegionId(1)), "test");
+  OperatorBuilder admin(view, regions_.ById(RegionId(1)), "test");
   EXPECT_TRUE(admin.RemovePeerOn(StoreId(3)).Build(kOpAdmin, "").ok());
   for (int i = 0; i < 2; ++i) {
     auto op = checker_.Check(View(), regions_.ById(RegionId(1)));
