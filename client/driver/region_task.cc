@@ -30,7 +30,7 @@ void RegionTask::Locate() {
 void RegionTask::Send(Target target) {
   const auto timeout = std::min(
       Remaining(), std::chrono::duration_cast<std::chrono::milliseconds>(driver_->attempt_timeout));
-  if (timeout.count() <= 0) return Finish(DeadlineExceeded("no time left to send the request"));
+  if (timeout.count() <= 0) return FinishLate();
   target_ = std::move(target);
   kvrpcpb::Context context;
   context.set_region_id(target_.region->meta.id());
@@ -63,10 +63,9 @@ void RegionTask::Judge(const absl::StatusOr<std::optional<errorpb::Error>>& resu
   if (!result->has_value()) return Finish(absl::OkStatus());
   const errorpb::Error& error = **result;
   if (Final(error)) return Finish(InvalidArgument("{}", error.message()));
-  const absl::Status cause =
-      Unavailable("region {}: {}", target_.region->meta.id(), error.message());
-  if (ActOn(error) && ++immediate_ <= kMaxImmediate) return Again(cause);
-  TryLater(cause);
+  cause_ = Unavailable("region {}: {}", target_.region->meta.id(), error.message());
+  if (ActOn(error) && ++immediate_ <= kMaxImmediate) return Again();
+  TryLater(cause_);
 }
 
 bool RegionTask::ActOn(const errorpb::Error& e) {
@@ -93,24 +92,26 @@ bool RegionTask::ActOn(const errorpb::Error& e) {
   return false;
 }
 
-void RegionTask::Again(absl::Status cause) {
-  if (Remaining().count() <= 0) {
-    return Finish(DeadlineExceeded("time is up; last cause: {}", Message(cause)));
-  }
+void RegionTask::Again() {
+  if (Remaining().count() <= 0) return FinishLate();
   Locate();
 }
 
 void RegionTask::TryLater(absl::Status cause) {
+  cause_ = std::move(cause);
   immediate_ = 0;
   Duration wait;
   {
     std::lock_guard lock(*driver_->random_mutex);
     wait = backoff_.Next(driver_->random);
   }
-  if (driver_->clock->Now() + wait >= deadline_) {
-    return Finish(DeadlineExceeded("time is up; last cause: {}", Message(cause)));
-  }
+  if (driver_->clock->Now() + wait >= deadline_) return FinishLate();
   driver_->timers->PostAfter(wait, [self = shared_from_this()] { self->Locate(); });
+}
+
+void RegionTask::FinishLate() {
+  if (cause_.ok()) return Finish(DeadlineExceeded("no time left to send the request"));
+  Finish(DeadlineExceeded("time is up; last cause: {}", Message(cause_)));
 }
 
 }  // namespace tikv::client

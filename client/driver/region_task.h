@@ -54,15 +54,17 @@ class RegionTask : public std::enable_shared_from_this<RegionTask> {
   void Judge(const absl::StatusOr<std::optional<errorpb::Error>>& result);
   // True: retry at once.
   bool ActOn(const errorpb::Error& error);
-  void Again(absl::Status cause);
+  void Again();
   void TryLater(absl::Status cause);
+  void FinishLate();
   std::chrono::milliseconds Remaining() const;
 
   const std::string key_;
   const bool before_;
   const MonotonicTime deadline_;
   Target target_;
-  int immediate_ = 0;  // Retries without a pause in a row.
+  absl::Status cause_;  // Of the last failure.
+  int immediate_ = 0;   // Retries without a pause in a row.
   Backoff backoff_{std::chrono::milliseconds(2), std::chrono::milliseconds(500)};
 };
 

@@ -5,6 +5,7 @@
 #include "client/driver/typed_task.h"
 #include "lib/env/posix/clock.h"
 #include "lib/env/posix/thread_executor.h"
+#include "lib/sim/manual_clock.h"
 
 namespace tikv::client {
 namespace {
@@ -174,6 +175,48 @@ TEST_F(RegionTaskTest, EndsAtTheDeadlineWithTheCause) {
   const absl::Status s = Get(std::chrono::milliseconds(50)).status();
   EXPECT_EQ(s.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_NE(Message(s).find("says the store"), std::string::npos);
+}
+
+// A busy machine: every timer is an hour late.
+class LateTimers final : public Executor {
+ public:
+  explicit LateTimers(sim::ManualClock* clock) : clock_(clock) {}
+  void Post(Task task) override { std::move(task)(); }
+  bool TryPost(Task&& task) override {
+    Post(std::move(task));
+    return true;
+  }
+  TimerId PostAfter(Duration, Task task) override {
+    clock_->Advance(std::chrono::hours(1));
+    Post(std::move(task));
+    return TimerId::kNone;
+  }
+  bool Cancel(TimerId) override { return false; }
+  bool InThread() const override { return true; }
+
+ private:
+  sim::ManualClock* clock_;
+};
+
+TEST_F(RegionTaskTest, KeepsTheCauseWhenTheLastPauseLastsTooLong) {
+  sim::ManualClock clock;
+  LateTimers timers(&clock);
+  driver_.clock = &clock;
+  driver_.timers = &timers;
+  stores_.answer = [&](const std::string&, const auto&) {
+    RawGetResponse response;
+    response.mutable_region_error()->set_message("server is busy, says the store");
+    response.mutable_region_error()->mutable_server_is_busy();
+    return Reply(response);
+  };
+  kvrpcpb::RawGetRequest request;
+  request.set_key("k");
+  absl::Status s;
+  std::make_shared<PointTask<RawGetMethod>>(&driver_, "k", clock.Now() + std::chrono::seconds(5),
+                                            request, [&](auto r) { s = r.status(); })
+      ->Start();
+  EXPECT_EQ(s.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_NE(Message(s).find("says the store"), std::string::npos) << Message(s);
 }
 
 TEST_F(RegionTaskTest, DoesNotRepeatACompareAndSwapThatMayHaveArrived) {
