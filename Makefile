@@ -6,7 +6,7 @@ DATA ?= data
 
 PREFIX ?= /usr/local
 
-.PHONY: help run deps test-deps build unit e2e test lint fmt install clean
+.PHONY: help run deps test-deps build unit e2e test sanitize lint fmt install clean
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -30,7 +30,13 @@ e2e: build test-deps  ## real servers against real clients
 	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -L e2e -j 2
 
 test: build test-deps  ## every test that CI runs
-	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -j 2
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -j 2 && $(MAKE) -s sanitize
+
+sanitize: test-deps  ## the unit tests under ASan+UBSan
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && mkdir -p build && for preset in asan; do \
+	  cmake --preset $$preset >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; \
+	  cmake --build --preset $$preset --target unit_tests -j $(JOBS) && \
+	  ctest --preset $$preset -L unit -j $(JOBS) || exit 1; done
 
 lint: deps  ## formatting, the tree's rules, clang-tidy on what changed
 	@e2e/tidy/check

@@ -41,6 +41,8 @@ endfunction()
 
 # Unit tests run as one ctest entry per binary: starting a process per case costs more than the
 # cases.  TIMEOUT guards against a hang, it is not a speed limit.
+add_custom_target(unit_tests)  # all of them, and no more than they need
+
 function(tikv_test)
   cmake_parse_arguments(A "" "NAME;PCH;TIMEOUT" "SOURCES;DEPS;ARGS" ${ARGN})
   add_executable(${A_NAME} ${A_SOURCES})
@@ -53,4 +55,5 @@ function(tikv_test)
   endif()
   add_test(NAME ${A_NAME} COMMAND ${A_NAME} ${A_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${A_NAME} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS unit)
+  add_dependencies(unit_tests ${A_NAME})
 endfunction()

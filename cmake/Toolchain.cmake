@@ -22,9 +22,14 @@ if(TIKV_SANITIZE)
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
   add_compile_options(-fsanitize=${TIKV_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TIKV_SANITIZE})
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)  # indices inside a capacity, empty optionals
 endif()
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
                     -fno-semantic-interposition)
+if(TIKV_SANITIZE)
+  # The added checks hide from the compiler what its flow analysis needs; the release build warns.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow -Wno-restrict)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-tsan -fdiagnostics-color=always)
 endif()
