@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "lib/base/check.h"
+#include "lib/log/file_output.h"
 
 namespace tikv::log {
 namespace {
@@ -118,6 +119,24 @@ TEST_F(LoggerTest, AFileRotatesBySize) {
   EXPECT_TRUE(std::filesystem::exists(dir_ / "tikv.2.log"));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "tikv.3.log"));
   EXPECT_THAT(Contents(path), HasSubstr("[i=99]"));
+}
+
+TEST_F(LoggerTest, OldRotatedFilesAreDeleted) {
+  const LogFileOptions options{
+      .path = (dir_ / "tikv.log").string(), .max_size_bytes = 0, .max_backups = 0, .max_days = 2};
+  for (const char* name : {"tikv.log", "tikv.1.log", "tikv.2.log", "other.1.log"}) {
+    std::ofstream(dir_ / name) << "x";
+    const auto days = std::chrono::hours(24) * (std::string(name) == "tikv.1.log" ? 1 : 3);
+    std::filesystem::last_write_time(dir_ / name,
+                                     std::filesystem::file_time_type::clock::now() - days);
+  }
+  ASSERT_TRUE(FileOutput(options).ok());
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "tikv.log"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "tikv.1.log"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "tikv.2.log"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "other.1.log"));
+  EXPECT_EQ(RotatedName(options.path, 0), options.path);
+  EXPECT_EQ(RotatedName(options.path, 2), (dir_ / "tikv.2.log").string());
 }
 
 TEST_F(LoggerTest, AFileThatCannotBeOpenedIsAnError) {

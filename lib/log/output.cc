@@ -5,9 +5,12 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "lib/base/status.h"
+#include "lib/log/file_output.h"
 
 namespace tikv::log {
 namespace {
@@ -49,6 +52,18 @@ class SpdlogOutput : public Output {
   std::shared_ptr<spdlog::async_logger> logger_;
 };
 
+constexpr int kMostBackups = 1000;
+
+void DeleteOld(const std::string& path, int backups, std::chrono::hours age) {
+  const auto oldest = std::filesystem::file_time_type::clock::now() - age;
+  for (int i = 1; i <= backups; ++i) {
+    std::error_code error;  // Missing files among them: those after a gap may be old, too.
+    const std::string name = RotatedName(path, i);
+    const auto written = std::filesystem::last_write_time(name, error);
+    if (!error && written < oldest) std::filesystem::remove(name, error);
+  }
+}
+
 class CallingOutput : public Output {
  public:
   explicit CallingOutput(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
@@ -67,12 +82,27 @@ std::shared_ptr<Output> StderrOutput() {
 
 absl::StatusOr<std::shared_ptr<Output>> FileOutput(const std::string& path, uint64_t max_size_bytes,
                                                    int max_backups) {
+  return FileOutput({path, max_size_bytes, max_backups});
+}
+
+std::string RotatedName(const std::string& path, int number) {
+  return spdlog::sinks::rotating_file_sink_mt::calc_filename(path, static_cast<size_t>(number));
+}
+
+absl::StatusOr<std::shared_ptr<Output>> FileOutput(const LogFileOptions& options) {
+  const int backups = options.max_backups > 0 ? options.max_backups : kMostBackups;
+  spdlog::file_event_handlers handlers;
+  if (options.max_days > 0) {
+    handlers.after_open = [options, backups](const spdlog::filename_t&, std::FILE*) {
+      DeleteOld(options.path, backups, std::chrono::hours(24) * options.max_days);
+    };
+  }
   try {
-    const size_t limit = max_size_bytes == 0 ? SIZE_MAX : max_size_bytes;
+    const size_t limit = options.max_size_bytes == 0 ? SIZE_MAX : options.max_size_bytes;
     return std::make_shared<SpdlogOutput>(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        path, limit, static_cast<size_t>(std::max(max_backups, 0))));
+        options.path, limit, static_cast<size_t>(backups), /*rotate_on_open=*/false, handlers));
   } catch (const spdlog::spdlog_ex& e) {
-    return InvalidArgument("cannot open the log file {}: {}", path, e.what());
+    return InvalidArgument("cannot open the log file {}: {}", options.path, e.what());
   }
 }
 

@@ -1,11 +1,20 @@
 #include "server/service/diagnostics_service.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "lib/base/status.h"
+#include "server/service/log_search.h"
 
 namespace tikv::server {
 namespace {
@@ -46,15 +55,6 @@ void AddPair(std::string_view key, std::string_view value, ServerInfoItem* item)
   pair->set_value(std::string(value));
 }
 
-// "key : value" lines as pairs.
-void AddColonLines(std::string_view text, ServerInfoItem* item) {
-  ForEachLine(text, [&](std::string_view line) {
-    const size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return;
-    AddPair(Trim(line.substr(0, colon)), Trim(line.substr(colon + 1)), item);
-  });
-}
-
 std::string ReadProc(FileSystem* files, const std::string& path) {
   absl::StatusOr<std::unique_ptr<File>> file = files->Open(path, OpenOptions::Read());
   if (!file.ok()) return "";
@@ -71,9 +71,79 @@ std::string ReadProc(FileSystem* files, const std::string& path) {
   return text;
 }
 
+// /proc/meminfo in bytes, by name.
+std::map<std::string, uint64_t> MemoryInfo(FileSystem* files) {
+  std::map<std::string, uint64_t> out;
+  ForEachLine(ReadProc(files, "/proc/meminfo"), [&](std::string_view line) {
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    const std::string_view text = Trim(line.substr(colon + 1));
+    uint64_t kilobytes = 0;
+    std::from_chars(text.data(), text.data() + text.size(), kilobytes);
+    out[std::string(line.substr(0, colon))] = kilobytes << 10;
+  });
+  return out;
+}
+
+void AddShares(uint64_t total, uint64_t free, ServerInfoItem* item) {
+  const uint64_t used = total - std::min(total, free);
+  const auto share = [&](uint64_t part) {
+    return fmt::format("{:.2f}",
+                       total == 0 ? 0 : static_cast<double>(part) / static_cast<double>(total));
+  };
+  AddPair("total", std::to_string(total), item);
+  AddPair("free", std::to_string(free), item);
+  AddPair("used", std::to_string(used), item);
+  AddPair("free-percent", share(free), item);
+  AddPair("used-percent", share(used), item);
+}
+
+// What may wait for a client that does not read.
+constexpr size_t kMaxPendingBytes = size_t{32} << 20;
+
+// One call of search_log: a request, then answers.
+class SearchHandler : public rpc::TypedStreamHandler<diagnosticspb::SearchLogRequest> {
+ public:
+  using Start = std::function<void(const diagnosticspb::SearchLogRequest&)>;
+  explicit SearchHandler(Start start) : start_(std::move(start)) {}
+  void OnMessage(const diagnosticspb::SearchLogRequest& request) override {
+    if (start_) std::exchange(start_, nullptr)(request);
+  }
+  void OnHalfClose() override {}
+  void OnClosed(const absl::Status&) override {}
+
+ private:
+  Start start_;
+};
+
 }  // namespace
 
+void DiagnosticsService::Search(const diagnosticspb::SearchLogRequest& request,
+                                rpc::TypedStream<diagnosticspb::SearchLogResponse> stream) const {
+  auto search = LogSearch::Create(request);
+  if (!search.ok()) return stream.Finish(search.status());
+  auto shared = std::make_shared<LogSearch>(*std::move(search));
+  const bool accepted = background_->TryPost([this, shared, stream] {
+    absl::Status status =
+        shared->Run(files_, log_files_, [&](std::vector<diagnosticspb::LogMessage> messages) {
+          diagnosticspb::SearchLogResponse response;
+          for (auto& message : messages) *response.add_messages() = std::move(message);
+          return stream.pending_bytes() < kMaxPendingBytes && stream.Send(response);
+        });
+    stream.Finish(std::move(status));
+  });
+  if (!accepted) stream.Finish(ResourceExhausted("too many requests wait"));
+}
+
 void DiagnosticsService::Register(rpc::Server* server) {
+  rpc::Stream<diagnosticspb::SearchLogRequest, diagnosticspb::SearchLogResponse>(
+      *server, "/diagnosticspb.Diagnostics/search_log",
+      [this](rpc::TypedStream<diagnosticspb::SearchLogResponse> stream, const rpc::CallContext&) {
+        return std::make_unique<SearchHandler>(
+            [this, stream](const diagnosticspb::SearchLogRequest& request) {
+              Search(request, stream);
+            });
+      });
   rpc::Unary<ServerInfoRequest, Response>(
       *server, "/diagnosticspb.Diagnostics/server_info",
       [this](const ServerInfoRequest& request, const rpc::CallContext&,
@@ -95,26 +165,37 @@ DiagnosticsService::Response DiagnosticsService::Collect(ServerInfoType type) co
 }
 
 void DiagnosticsService::AddHardware(Response* out) const {
-  const std::string cpu = ReadProc(files_, "/proc/cpuinfo");
-  int cores = 0;
-  std::string model;
-  ForEachLine(cpu, [&](std::string_view line) {
-    if (line.rfind("processor", 0) == 0) ++cores;
-    if (line.rfind("model name", 0) == 0 && model.empty()) {
-      model = Trim(line.substr(line.find(':') + 1));
-    }
+  std::map<std::string, std::string> cpu;  // What the last processor says.
+  std::set<std::string> physical;
+  int logical = 0;
+  ForEachLine(ReadProc(files_, "/proc/cpuinfo"), [&](std::string_view line) {
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    const std::string key(Trim(line.substr(0, colon)));
+    cpu[key] = Trim(line.substr(colon + 1));
+    if (key == "processor") ++logical;
+    if (key == "core id") physical.insert(cpu["physical id"] + "/" + cpu[key]);
   });
   ServerInfoItem* item = AddItem("cpu", "cpu", out);
-  AddPair("cpu-logical-cores", std::to_string(cores), item);
-  AddPair("cpu-model", model, item);
-  ServerInfoItem* memory = AddItem("memory", "memory", out);
-  ForEachLine(ReadProc(files_, "/proc/meminfo"), [&](std::string_view line) {
-    if (line.rfind("MemTotal:", 0) == 0) AddPair("capacity", Trim(line.substr(9)), memory);
-  });
+  AddPair("cpu-logical-cores", std::to_string(logical), item);
+  AddPair("cpu-physical-cores",
+          std::to_string(physical.empty() ? logical : static_cast<int>(physical.size())), item);
+  AddPair("cpu-frequency", cpu["cpu MHz"] + "MHz", item);
+  AddPair("cpu-vendor-id", cpu["vendor_id"], item);
+  AddPair("cpu-model", cpu["model name"], item);
+  AddPair("capacity", std::to_string(MemoryInfo(files_)["MemTotal"]),
+          AddItem("memory", "memory", out));
+  const auto space = files_->Space(data_dir_);
+  if (!space.ok()) return;
+  ServerInfoItem* disk = AddItem("disk", "data", out);
+  AddPair("path", data_dir_, disk);
+  AddShares(space->capacity, space->available, disk);
 }
 
 void DiagnosticsService::AddLoad(Response* out) const {
-  AddColonLines(ReadProc(files_, "/proc/meminfo"), AddItem("memory", "virtual", out));
+  auto memory = MemoryInfo(files_);
+  AddShares(memory["MemTotal"], memory["MemAvailable"], AddItem("memory", "virtual", out));
+  AddShares(memory["SwapTotal"], memory["SwapFree"], AddItem("memory", "swap", out));
   ServerInfoItem* cpu = AddItem("cpu", "cpu", out);
   const std::string load = ReadProc(files_, "/proc/loadavg");
   std::string_view rest = load;
