@@ -23,7 +23,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> query;  // Percent-decoded, in order.
   Headers headers;
   std::string body;
-  std::string peer;  // "127.0.0.1:4711"
+  std::string peer;         // "127.0.0.1:4711"
+  std::string common_name;  // Of the certificate that the client showed; "" without one.
 
   // The first value of a query parameter.
   std::optional<std::string_view> Query(std::string_view name) const;

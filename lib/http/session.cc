@@ -121,6 +121,21 @@ std::string Head(int status, const Headers& headers) {
   return head;
 }
 
+std::string PeerCommonName(SSL* ssl) {
+  X509* peer = SSL_get1_peer_certificate(ssl);
+  if (peer == nullptr) return {};
+  std::string name;
+  X509_NAME* subject = X509_get_subject_name(peer);
+  if (int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1); at >= 0) {
+    // With its length: a NUL inside must not cut the name short.
+    const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    name.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                static_cast<size_t>(ASN1_STRING_length(value)));
+  }
+  X509_free(peer);
+  return name;
+}
+
 // Stream: beast::tcp_stream, or TLS over it.  Keeps itself alive through its pending operations and
 // through `self_` while a handler works.
 template <class Stream>
@@ -145,7 +160,9 @@ class Session final : public SessionBase,
       Limit(core_->options.header_timeout);
       stream_.async_handshake(asio::ssl::stream_base::server,
                               [self = this->shared_from_this()](Error error) {
-                                error ? self->Close() : self->AwaitRequest();
+                                if (error) return self->Close();
+                                self->common_name_ = PeerCommonName(self->stream_.native_handle());
+                                self->AwaitRequest();
                               });
     } else {
       AwaitRequest();
@@ -300,6 +317,7 @@ class Session final : public SessionBase,
     }
     request.body = std::move(message.body());
     request.peer = peer_;
+    request.common_name = common_name_;
     self_ = this->shared_from_this();
     core_->router->Route(std::move(request),
                          Responder(std::make_shared<Sink>(core_, self_, state_)));
@@ -364,6 +382,7 @@ class Session final : public SessionBase,
 
   std::shared_ptr<ServerCore> core_;
   const std::string peer_;
+  std::string common_name_;
   Stream stream_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;

@@ -27,6 +27,8 @@ type Options struct {
 	Stores int
 	// StoreConfig and PDConfig are TOML texts for every store and member; "" for none.
 	StoreConfig, PDConfig string
+	// TLS on every port and connection; nil: plain text.
+	TLS *TLS
 }
 
 // Cluster is a running set of servers.
@@ -51,23 +53,34 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	return c, c.WaitReady(ctx)
 }
 
+func (c *Cluster) scheme() string {
+	if c.Opts.TLS != nil {
+		return "https://"
+	}
+	return "http://"
+}
+
 func (c *Cluster) startPDs(ctx context.Context) error {
 	var initial []string
+	scheme := c.scheme()
 	for i := range c.Opts.PDs {
 		p := &Process{Name: fmt.Sprintf("pd-%d", i+1), bin: filepath.Join(c.Opts.Bin, "pd-server"),
 			dir: filepath.Join(c.Opts.Dir, fmt.Sprintf("pd-%d", i+1))}
 		if err := p.reserve(2); err != nil {
 			return err
 		}
-		initial = append(initial, p.Name+"=http://"+p.Addrs[1])
+		initial = append(initial, p.Name+"="+scheme+p.Addrs[1])
 		c.PDs = append(c.PDs, p)
 	}
 	for _, p := range c.PDs {
 		p.args = []string{"--name=" + p.Name, "--data-dir=" + filepath.Join(p.dir, "data"),
-			"--client-urls=http://" + p.Addrs[0], "--advertise-client-urls=http://" + p.Addrs[0],
-			"--peer-urls=http://" + p.Addrs[1], "--advertise-peer-urls=http://" + p.Addrs[1],
+			"--client-urls=" + scheme + p.Addrs[0], "--advertise-client-urls=" + scheme + p.Addrs[0],
+			"--peer-urls=" + scheme + p.Addrs[1], "--advertise-peer-urls=" + scheme + p.Addrs[1],
 			"--initial-cluster=" + strings.Join(initial, ","),
 			"--log-file=" + filepath.Join(p.dir, "pd.log")}
+		if tls := c.Opts.TLS; tls != nil {
+			p.args = append(p.args, "--cacert="+tls.CA, "--cert="+tls.Cert, "--key="+tls.Key)
+		}
 		if err := p.configure(c.Opts.PDConfig); err != nil {
 			return err
 		}
@@ -92,7 +105,14 @@ func (c *Cluster) AddStore(n int) (*Process, error) {
 		"--status-addr=" + p.Addrs[1], "--advertise-status-addr=" + p.Addrs[1],
 		"--data-dir=" + filepath.Join(p.dir, "data"), "--pd=" + c.PDAddrs(),
 		"--log-file=" + filepath.Join(p.dir, "tikv.log")}
-	if err := p.configure(c.Opts.StoreConfig); err != nil {
+	config := c.Opts.StoreConfig
+	if tls := c.Opts.TLS; tls != nil {
+		config += fmt.Sprintf("\n[security]\nca-path = %q\ncert-path = %q\nkey-path = %q\n", tls.CA, tls.Cert, tls.Key)
+		if tls.AllowedCN != "" {
+			config += fmt.Sprintf("cert-allowed-cn = [%q]\n", tls.AllowedCN)
+		}
+	}
+	if err := p.configure(config); err != nil {
 		return nil, err
 	}
 	c.Stores = append(c.Stores, p)
@@ -195,7 +215,10 @@ func (c *Cluster) get(path string, into any) (string, error) {
 			continue
 		}
 		client := http.Client{Timeout: 5 * time.Second}
-		reply, err := client.Get("http://" + p.Addrs[0] + path)
+		if c.Opts.TLS != nil {
+			client.Transport = c.Opts.TLS.Transport()
+		}
+		reply, err := client.Get(c.scheme() + p.Addrs[0] + path)
 		if err != nil {
 			last = err
 			continue

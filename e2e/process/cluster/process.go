@@ -92,6 +92,12 @@ func (p *Process) Running() bool {
 	}
 }
 
+// Read returns the text of a file in the server's folder, "" when there is none.
+func (p *Process) Read(name string) string {
+	text, _ := os.ReadFile(filepath.Join(p.dir, name))
+	return string(text)
+}
+
 // Pid is that of the last run.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
