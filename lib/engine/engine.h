@@ -144,7 +144,8 @@ struct RangeEstimate {
   uint64_t keys = 0;
 };
 
-// A named figure for metrics, e.g. {"block-cache-usage", 123} or {"num-files-at-level0/write", 3}.
+// A named figure for metrics, e.g. {"block-cache-usage", 123}, {"num-files-at-level0/write", 3} or,
+// counting from the start, {"rocksdb.bytes.written", 456}.
 using EngineStat = std::pair<std::string, uint64_t>;
 
 // Thread-safe.  In ranges, "" as the end means no bound.  Disk errors come back as absl::Status;

@@ -40,8 +40,8 @@ bool AnyHost(const std::string& address) {
 void LogConfig::File::Visit(config::Visitor& v) {
   v.Field("filename", filename);
   v.Field("max-size", max_size);
-  v.Field("max-days", max_days);
-  v.Field("max-backups", max_backups);
+  v.Field("max-days", max_days, {.max = 36'500});
+  v.Field("max-backups", max_backups, {.max = 1000});
 }
 
 void LogConfig::Visit(config::Visitor& v) {

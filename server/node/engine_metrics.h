@@ -5,6 +5,7 @@
 
 #include "lib/engine/engine.h"
 #include "lib/metrics/metrics.h"
+#include "lib/raftlog/raft_log.h"
 
 namespace tikv::server {
 
@@ -12,7 +13,7 @@ namespace tikv::server {
 // registry must outlive it.
 class EngineMetrics {
  public:
-  EngineMetrics(engine::KvEngine* engine, metrics::Registry* registry);
+  EngineMetrics(engine::KvEngine* engine, raftlog::RaftLog* raft_log, metrics::Registry* registry);
   ~EngineMetrics();
   EngineMetrics(const EngineMetrics&) = delete;
   EngineMetrics& operator=(const EngineMetrics&) = delete;

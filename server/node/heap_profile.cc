@@ -29,6 +29,8 @@ absl::StatusOr<std::string> HeapProfile() {
   return text;
 }
 
+void ReleaseFreeMemory() { MallocExtension::instance()->ReleaseFreeMemory(); }
+
 #else
 
 void StartHeapSampling() {}
@@ -36,6 +38,8 @@ void StartHeapSampling() {}
 absl::StatusOr<std::string> HeapProfile() {
   return Unimplemented("this build's allocator takes no heap profiles");
 }
+
+void ReleaseFreeMemory() {}
 
 #endif
 

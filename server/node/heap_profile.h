@@ -14,4 +14,7 @@ void StartHeapSampling();
 // allocators of their own).
 absl::StatusOr<std::string> HeapProfile();
 
+// What the allocator keeps for later goes back to the system.
+void ReleaseFreeMemory();
+
 }  // namespace tikv::server

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
 
 #include "lib/base/check.h"
 #include "lib/base/status.h"
+#include "lib/log/file_output.h"
 #include "lib/metrics/process.h"
 #include "server/node/node_impl.h"
 
@@ -33,7 +35,8 @@ Node::Impl::Impl(CommandLine command, int argc, char** argv)
       config_(command_.config),
       live_config_(config_, command_.config_path, &files_),
       clock_(),
-      service_metrics_(&metrics_) {
+      service_metrics_(&metrics_),
+      channels_({.tls = Tls()}) {
   for (int i = 0; i < argc; ++i) command_line_.append(argv[i]).push_back('\0');
 }
 
@@ -47,6 +50,7 @@ absl::Status Node::Impl::Start(std::function<bool()> interrupted) {
   RETURN_IF_ERROR(Serve());
   reporter_->Start();
   health_.SetServing(true);
+  completions_.PostAfter(seconds(3), [this] { DropStartMemory(&files_); });
   LOG_INFO(log_, "TiKV is ready to serve", {"store", identity_.store},
            {"cluster", identity_.cluster}, {"addr", config_.server.addr});
   return absl::OkStatus();
@@ -64,6 +68,19 @@ void Node::Impl::StartMetrics() {
       .Set(1);
   metrics_.AddGauge("tikv_server_cpu_cores_quota", "Cores.")
       .Set(static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN)));
+  worker_metrics_ = metrics_.AddCollector([this](metrics::Samples* samples) {
+    constexpr const char* kPending = "tikv_worker_pending_task_total";
+    samples->AddGauge(kPending, "Tasks that wait for a thread.", {{"name", "background-worker"}},
+                      static_cast<double>(background_.queued()));
+    samples->AddGauge(kPending, "Tasks that wait for a thread.", {{"name", "unified-read-pool"}},
+                      static_cast<double>(read_pool_.queued()));
+    samples->AddGauge("tikv_unified_read_pool_running_tasks", "Reads that wait for a thread.",
+                      {{"name", "unified-read-po"}, {"priority", "low"}},
+                      static_cast<double>(read_pool_.queued()));
+    samples->AddGauge("tikv_unified_read_pool_thread_count", "Threads at most.",
+                      {{"name", "unified-read-po"}},
+                      static_cast<double>(live_config_.Get()->readpool.unified.max_thread_count));
+  });
   // The scheduler of transactions has nothing to do here; dashboards and an alert look at these.
   metrics_.AddGauge("tikv_scheduler_contex_total", "Commands under way in the scheduler.");
   metrics_.AddGauge("tikv_scheduler_writing_bytes", "Bytes being written by the scheduler.");
@@ -74,8 +91,10 @@ absl::Status Node::Impl::StartLog() {
   if (config_.log.file.filename.empty()) {
     output = log::StderrOutput();
   } else {
-    auto file = log::FileOutput(config_.log.file.filename, config_.log.file.max_size << 20,
-                                static_cast<int>(config_.log.file.max_backups));
+    auto file = log::FileOutput({.path = config_.log.file.filename,
+                                 .max_size_bytes = config_.log.file.max_size << 20,
+                                 .max_backups = static_cast<int>(config_.log.file.max_backups),
+                                 .max_days = static_cast<int>(config_.log.file.max_days)});
     if (!file.ok()) {
       return Annotate(file.status(), "the log file cannot be written, see --log-file");
     }
@@ -119,12 +138,12 @@ absl::Status Node::Impl::OpenFolder() {
   if (!engine.ok()) return ExplainOpen(engine.status(), "the data cannot be opened");
   engine_ = *std::move(engine);
   if (config_.api() != ApiVersion::kV1) InstallTtlFilter();
-  engine_metrics_.emplace(engine_.get(), &metrics_);
 
   auto raft_log =
       raftlog::RaftLog::Open(&files_, RaftLogOptionsOf(config_), Random(EntropySeed(), "raftlog"));
   if (!raft_log.ok()) return ExplainOpen(raft_log.status(), "the raft log cannot be opened");
   raft_log_ = *std::move(raft_log);
+  engine_metrics_.emplace(engine_.get(), raft_log_.get(), &metrics_);
   return absl::OkStatus();
 }
 
@@ -197,16 +216,19 @@ absl::Status Node::Impl::StartRegions() {
   options.snapshot_thread = &snapshot_strand_;
   options.background = &background_;
   options.seed = EntropySeed();
+  options.metrics = &metrics_;
   options.logger = log_;
   // Nothing that this process says can be trusted from here on: no destructor may run.
   options.on_fatal = [this](const absl::Status& status) {
+    if (absl::IsResourceExhausted(status)) EndOnFullDisk(status);
     LOG_FATAL(log_, "the store cannot go on", {"error", status});
     CHECK(false) << "the store cannot go on: " << Message(status);
   };
   regions_ = std::make_unique<RaftStore>(std::move(options));
   region_metrics_.emplace(&regions_->stats(), &metrics_);
-  reporter_.emplace(ReporterDependencies{&*pd_, regions_.get(), engine_.get(), &files_, &clock_,
-                                         &pd_strand_, log_, &metrics_},
+  reporter_.emplace(ReporterDependencies{&*pd_, regions_.get(), engine_.get(), raft_log_.get(),
+                                         &files_, &clock_, &pd_strand_, log_, &metrics_,
+                                         [this](pdpb::StoreStats* stats) { AddLoad(stats); }},
                     store_, config_.storage.data_dir, config_.raftstore.capacity.bytes,
                     config_.raftstore.pd_store_heartbeat_tick_interval);
   return regions_->Start();
@@ -229,6 +251,7 @@ absl::Status Node::Impl::Serve() {
   }
   transport_load_.emplace(&files_, &clock_, kServerThreads);
   SampleTransportLoad();
+  if (config_.storage.reserve_space.bytes > 0) WatchDisk(seconds(1));
   FollowConfig();
   return absl::OkStatus();
 }
@@ -273,6 +296,7 @@ void Node::Impl::RegisterGrpc() {
   options.keepalive_timeout =
       std::chrono::duration_cast<milliseconds>(config_.server.grpc_keepalive_timeout);
   server_ = std::make_unique<rpc::Server>(options);
+  rpc_metrics_.emplace(server_.get(), &metrics_);
 
   const BatchDependencies deps{&*gate_,           &*raw_commands_, &*health_feedback_,
                                &service_metrics_, &clock_,         &completions_};
@@ -283,9 +307,22 @@ void Node::Impl::RegisterGrpc() {
                                    identity_.cluster, identity_.api,
                                    [this] { return metrics_.Text(); }});
   debug_->Register(server_.get());
-  diagnostics_.emplace(&files_, &background_);
+  diagnostics_.emplace(&files_, &background_, LogFiles(), config_.storage.data_dir);
   diagnostics_->Register(server_.get());
   regions_->RegisterServices(server_.get());
+}
+
+// What log search looks through, oldest first.
+std::vector<std::string> Node::Impl::LogFiles() const {
+  constexpr int kMost = 100;
+  const LogConfig::File& file = config_.log.file;
+  std::vector<std::string> names;
+  if (file.filename.empty()) return names;
+  const int backups = file.max_backups == 0 ? kMost : static_cast<int>(file.max_backups);
+  for (int i = std::min(backups, kMost); i >= 0; --i) {
+    names.push_back(log::RotatedName(file.filename, i));
+  }
+  return names;
 }
 
 void Node::Impl::RegisterStatus() {
@@ -304,12 +341,32 @@ void Node::Impl::RegisterStatus() {
   deps.command_line = command_line_;
   status_service_.emplace(std::move(deps));
   status_service_->Register(&router_);
+  if (!config_.security.cert_allowed_cn.empty()) {
+    router_.Intercept([this](http::Request& request, std::unique_ptr<http::Responder>& responder) {
+      return RefuseStranger(request, responder);
+    });
+  }
   http::ServerOptions options;
   options.thread_name = "status-server";
+  options.max_body_bytes = 1 << 20;
   options.tls.ca_path = config_.security.ca_path;
   options.tls.cert_path = config_.security.cert_path;
   options.tls.key_path = config_.security.key_path;
   status_server_ = std::make_unique<http::Server>(options, &router_);
+}
+
+// Whose name is not on the list may only look at what monitoring needs.
+bool Node::Impl::RefuseStranger(http::Request& request,
+                                std::unique_ptr<http::Responder>& responder) const {
+  const auto& allowed = config_.security.cert_allowed_cn;
+  if (std::find(allowed.begin(), allowed.end(), request.common_name) != allowed.end()) return false;
+  if (request.method == "GET") {
+    for (const char* open : {"/metrics", "/status", "/config", "/debug/pprof/profile"}) {
+      if (request.target.substr(0, request.target.find('?')) == open) return false;
+    }
+  }
+  responder->Send(http::Response::Text(403, "certificate role error\n"));
+  return true;
 }
 
 rpc::TlsFiles Node::Impl::Tls() const {
@@ -363,6 +420,8 @@ void Node::Impl::Stop() {
   snapshot_strand_.Stop();
   raft_strand_.Stop();
   pd_strand_.Stop();
+  if (worker_metrics_ != 0) metrics_.RemoveCollector(worker_metrics_);
+  rpc_metrics_.reset();
   region_metrics_.reset();
   engine_metrics_.reset();
   regions_.reset();

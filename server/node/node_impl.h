@@ -1,12 +1,14 @@
 // Inside Node: the parts of a running store, in the order in which they depend on each other.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/engine/rocks/rocks_engine.h"
 #include "lib/env/posix/clock.h"
@@ -20,6 +22,7 @@
 #include "lib/rpc/server.h"
 #include "server/node/blocking.h"
 #include "server/node/cpu_profiler.h"
+#include "server/node/disk_watch.h"
 #include "server/node/engine_metrics.h"
 #include "server/node/engine_options.h"
 #include "server/node/heap_profile.h"
@@ -27,7 +30,9 @@
 #include "server/node/live_config.h"
 #include "server/node/node.h"
 #include "server/node/region_metrics.h"
+#include "server/node/rpc_metrics.h"
 #include "server/node/service_metrics.h"
+#include "server/node/start_memory.h"
 #include "server/node/store_reporter.h"
 #include "server/node/transport_load.h"
 #include "server/pdclient/pd_client_grpc.h"
@@ -64,7 +69,14 @@ class Node::Impl {
   void InstallTtlFilter();
   void RegisterGrpc();
   void RegisterStatus();
+  std::vector<std::string> LogFiles() const;
   void SampleTransportLoad();
+  void WatchDisk(Duration pause);
+  void MeasureDisk();
+  DiskUsage RaftDiskUsage() const;
+  [[noreturn]] void EndOnFullDisk(const absl::Status& status);
+  void AddLoad(pdpb::StoreStats* stats);
+  bool RefuseStranger(http::Request& request, std::unique_ptr<http::Responder>& responder) const;
   void FollowConfig();
   void ResizeReadPool(const NodeConfig& config);
   void DropExpired();
@@ -88,6 +100,8 @@ class Node::Impl {
   ServiceMetrics service_metrics_;
   CpuProfiler profiler_;
   std::atomic<bool> stopping_{false};
+  DiskUsage disk_usage_ = DiskUsage::kNormal;  // On background_, one measurement at a time.
+  std::array<uint64_t, 16> reported_{};        // See AddLoad; on the PD strand.
   std::unique_ptr<FileLock> folder_lock_;
   std::shared_ptr<TtlFilterFactory> ttl_filter_;
   TimerId drop_expired_timer_ = TimerId::kNone;  // On completions_.
@@ -126,6 +140,8 @@ class Node::Impl {
   http::Router router_;
   std::optional<TransportLoad> transport_load_;
   std::unique_ptr<rpc::Server> server_;
+  std::optional<RpcMetrics> rpc_metrics_;
+  uint64_t worker_metrics_ = 0;
   std::unique_ptr<http::Server> status_server_;
 };
 

@@ -22,8 +22,13 @@ void Collect(const RaftStoreStats& stats, metrics::Samples* samples) {
                       {{"type", "has_ready_region"}}, Value(stats.rounds));
   samples->AddCounter("tikv_channel_full_total", "Requests refused by a full queue.",
                       {{"type", "raftstore"}}, Value(stats.refused));
-  samples->AddCounter("tikv_raftstore_raft_sent_message_total", "Messages to other stores.",
-                      {{"type", "all"}, {"status", "accept"}}, Value(stats.messages_sent));
+  constexpr const char* kTraffic = "tikv_raftstore_snapshot_traffic_total";
+  samples->AddGauge(kTraffic, "Snapshots under way.", {{"type", "sending"}},
+                    Value(stats.sending_snapshots));
+  samples->AddGauge(kTraffic, "Snapshots under way.", {{"type", "receiving"}},
+                    Value(stats.receiving_snapshots));
+  samples->AddGauge(kTraffic, "Snapshots under way.", {{"type", "applying"}},
+                    Value(stats.applying_snapshots));
   samples->AddCounter("tikv_server_raft_message_recv_total", "Messages of other stores.", {},
                       Value(stats.messages_received));
 }

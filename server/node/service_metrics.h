@@ -18,6 +18,10 @@ class ServiceMetrics : public CallObserver {
   void OnFailed(Method method) override;
   void OnBatchRequest(size_t commands) override;
   void OnBatchResponse(size_t replies) override;
+  // Commands served since the start.
+  uint64_t Served(Method method) const {
+    return methods_[static_cast<size_t>(method)].commands->value();
+  }
 
  private:
   struct Handles {

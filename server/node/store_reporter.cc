@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "server/node/disk_watch.h"
 
 namespace tikv::server {
 namespace {
@@ -12,6 +13,16 @@ namespace {
 constexpr Duration kRetry = std::chrono::seconds(1);
 
 }  // namespace
+
+uint64_t UsedBytes(const engine::KvEngine& engine, const raftlog::RaftLog& raft_log) {
+  uint64_t used = raft_log.Stats().disk_bytes;
+  for (const auto& [name, value] : engine.Stats()) {
+    if (name.starts_with("total-sst-files-size/") || name.starts_with("cur-size-all-mem-tables/")) {
+      used += value;
+    }
+  }
+  return used;
+}
 
 StoreReporter::StoreReporter(ReporterDependencies deps, metapb::Store store, std::string data_dir,
                              uint64_t capacity, Duration interval)
@@ -71,16 +82,12 @@ void StoreReporter::Send(size_t regions) {
 
 pdpb::StoreStats StoreReporter::Collect(size_t regions) {
   pdpb::StoreStats stats;
-  uint64_t used = 0;
-  for (engine::Cf cf : engine::kDataCfs) {
-    const auto estimate = deps_.engine->Estimate(cf, "", "");
-    if (estimate.ok()) used += estimate->bytes;
-  }
+  const uint64_t used = UsedBytes(*deps_.engine, *deps_.raft_log);
   if (const auto space = deps_.files->Space(data_dir_); space.ok()) {
     const uint64_t capacity =
         capacity_ == 0 ? space->capacity : std::min(capacity_, space->capacity);
     stats.set_capacity(capacity);
-    stats.set_available(std::min(space->available, capacity - std::min(capacity, used)));
+    stats.set_available(AvailableOf(capacity, used, space->available));
     size_.With({"capacity"}).Set(static_cast<double>(stats.capacity()));
     size_.With({"available"}).Set(static_cast<double>(stats.available()));
   }
@@ -94,6 +101,7 @@ pdpb::StoreStats StoreReporter::Collect(size_t regions) {
   stats.mutable_interval()->set_start_timestamp(static_cast<uint64_t>(last_report_seconds_));
   stats.mutable_interval()->set_end_timestamp(static_cast<uint64_t>(now));
   last_report_seconds_ = now;
+  if (deps_.add_load) deps_.add_load(&stats);
   return stats;
 }
 

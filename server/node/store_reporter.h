@@ -11,6 +11,7 @@
 #include "lib/env/file_system.h"
 #include "lib/log/logger.h"
 #include "lib/metrics/metrics.h"
+#include "lib/raftlog/raft_log.h"
 #include "server/pdclient/pd_client.h"
 #include "server/port/region_admin.h"
 
@@ -21,12 +22,18 @@ struct ReporterDependencies {
   PdClient* pd = nullptr;
   RegionAdmin* admin = nullptr;
   engine::KvEngine* engine = nullptr;
+  raftlog::RaftLog* raft_log = nullptr;
   FileSystem* files = nullptr;
   Clock* clock = nullptr;
   Executor* strand = nullptr;  // The PD client's.
   log::Logger log;
   metrics::Registry* metrics = nullptr;
+  // Adds what this store has served since the last call.  On the strand.
+  std::function<void(pdpb::StoreStats*)> add_load;
 };
+
+// What the data takes: files and memtables of the engine, files of the Raft log.
+uint64_t UsedBytes(const engine::KvEngine& engine, const raftlog::RaftLog& raft_log);
 
 // Lives on the PD strand; Start and Stop from the main thread.
 class StoreReporter {

@@ -1,6 +1,7 @@
 #include "server/port/region_error.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/base/bytes.h"
 #include "proto/errorpb.pb.h"
@@ -63,11 +64,13 @@ RegionError RegionError::EpochNotMatch(std::string message,
   return e;
 }
 
-RegionError RegionError::ServerIsBusy(std::string reason, uint64_t backoff_ms) {
+RegionError RegionError::ServerIsBusy(std::string reason, uint64_t backoff_ms,
+                                      uint32_t estimated_wait_ms) {
   RegionError e = FromMessage("server is busy, reason: " + reason);
   auto* detail = e.error_->mutable_server_is_busy();
   detail->set_reason(std::move(reason));
   detail->set_backoff_ms(backoff_ms);
+  detail->set_estimated_wait_ms(estimated_wait_ms);
   return e;
 }
 
@@ -129,10 +132,11 @@ RegionError RegionError::RegionNotInitialized(RegionId region) {
   return e;
 }
 
-RegionError RegionError::DiskFull(StoreId store, std::string reason) {
-  RegionError e = FromMessage(fmt::format("disk full on store {}: {}", store.value, reason));
+RegionError RegionError::DiskFull(const std::vector<uint64_t>& stores, std::string reason) {
+  RegionError e =
+      FromMessage(fmt::format("disk full, stores [{}]: {}", fmt::join(stores, ", "), reason));
   auto* detail = e.error_->mutable_disk_full();
-  detail->add_store_id(store.value);
+  for (const uint64_t store : stores) detail->add_store_id(store);
   detail->set_reason(std::move(reason));
   return e;
 }

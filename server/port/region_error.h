@@ -43,7 +43,8 @@ class RegionError {
   static RegionError KeyNotInRegion(std::string_view key, RegionId region, std::string_view start,
                                     std::string_view end);
   static RegionError EpochNotMatch(std::string message, const std::vector<metapb::Region>& current);
-  static RegionError ServerIsBusy(std::string reason, uint64_t backoff_ms = 0);
+  static RegionError ServerIsBusy(std::string reason, uint64_t backoff_ms = 0,
+                                  uint32_t estimated_wait_ms = 0);
   static RegionError StaleCommand();
   static RegionError StoreNotMatch(StoreId requested, StoreId actual);
   static RegionError MismatchPeerId(PeerId requested, PeerId actual);
@@ -51,7 +52,7 @@ class RegionError {
   static RegionError ReadIndexNotReady(RegionId region, std::string reason);
   static RegionError DataIsNotReady(RegionId region, PeerId peer, uint64_t safe_ts);
   static RegionError RegionNotInitialized(RegionId region);
-  static RegionError DiskFull(StoreId store, std::string reason);
+  static RegionError DiskFull(const std::vector<uint64_t>& stores, std::string reason);
 
  private:
   std::unique_ptr<errorpb::Error> error_;

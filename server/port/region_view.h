@@ -50,7 +50,10 @@ class RegionView {
   RegionError KeyNotInRegion(std::string_view key) const;
 
   bool StillCurrent() const {
-    return snapshot_ != nullptr || region_->current.load(std::memory_order_acquire);
+    if (snapshot_ != nullptr) return true;
+    // What was read before must not be read after the flag; the other half is in Peer::EndLease.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return region_->current.load(std::memory_order_relaxed);
   }
 
   // REQUIRES: Contains(key).  False when there is no such key.

@@ -70,6 +70,7 @@ bool AppendOne(std::string_view* in, engine::WriteBatch* batch) {
 }  // namespace
 
 void WriteCommand::Put(engine::Cf cf, std::string_view key, std::string_view value) {
+  has_puts_ = true;
   AppendKind(&encoded_, kPut, cf);
   AppendDataKey(&encoded_, key);
   PutVarint(&encoded_, value.size());
@@ -92,6 +93,7 @@ void WriteCommand::DeleteRange(engine::Cf cf, std::string_view start, std::strin
 }
 
 void WriteCommand::Extend(std::string_view first, std::string_view last, bool last_is_end) {
+  ++operations_;
   const bool fresh = !has_keys_;
   has_keys_ = true;
   if (fresh || first < first_key_) first_key_ = first;

@@ -38,6 +38,9 @@ class WriteCommand {
   const std::string& first_key() const { return first_key_; }
   const std::string& last_key() const { return last_key_; }
   bool last_is_end() const { return last_is_end_; }
+  // Whether it only removes: such commands are taken on a disk that is almost full.
+  bool only_deletes() const { return !has_puts_; }
+  size_t operations() const { return operations_; }
 
   // When not 0, the command is proposed in exactly this term or refused with StaleCommand: the
   // guard of read-then-write (compare and swap), whose latch is worth nothing once another store
@@ -56,6 +59,8 @@ class WriteCommand {
   std::string last_key_;
   bool has_keys_ = false;
   bool last_is_end_ = false;
+  bool has_puts_ = false;
+  size_t operations_ = 0;
 };
 
 }  // namespace tikv::server

@@ -1,5 +1,6 @@
 #include "server/service/request_gate.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "lib/base/status.h"
@@ -90,6 +91,9 @@ RequestHeader RequestGate::Header(const kvrpcpb::Context& context) const {
   header.term = context.term();
   header.replica_read = context.replica_read();
   header.stale_read = context.stale_read();
+  header.busy_threshold = std::chrono::milliseconds(context.busy_threshold_ms());
+  header.fill_cache = !context.not_fill_cache();
+  header.disk_full_opt = static_cast<uint8_t>(std::clamp<int>(context.disk_full_opt(), 0, 2));
   if (const uint64_t ms = context.max_execution_duration_ms(); ms != 0) {
     // A day is for ever here, and keeps the sum from overflowing.
     constexpr uint64_t kDayMs = 86'400'000;

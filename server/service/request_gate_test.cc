@@ -83,6 +83,14 @@ TEST(RequestGate, HeaderTakesTheContext) {
   EXPECT_EQ(header.store, StoreId(5));
   EXPECT_EQ(header.version, 6u);
   EXPECT_EQ(header.deadline, MonotonicTime::Max());
+  EXPECT_TRUE(header.fill_cache);
+  context.set_not_fill_cache(true);
+  context.set_busy_threshold_ms(20);
+  context.set_disk_full_opt(kvrpcpb::AllowedOnAlmostFull);
+  header = gate.Header(context);
+  EXPECT_FALSE(header.fill_cache);
+  EXPECT_EQ(header.busy_threshold, std::chrono::milliseconds(20));
+  EXPECT_EQ(header.disk_full_opt, 1);
   context.set_max_execution_duration_ms(UINT64_MAX);
   EXPECT_GT(gate.Header(context).deadline, clock.Now()) << "no overflow";
 }

@@ -137,12 +137,16 @@ void StatusService::RegisterConfig(http::Router* router) {
 void StatusService::RegisterProfiles(http::Router* router) {
   router->Handle("GET", "/debug/pprof/profile", [this](Request request, Responder responder) {
     const int seconds =
-        static_cast<int>(std::clamp<uint64_t>(NumberOr(request.Query("seconds"), 10), 1, 300));
+        static_cast<int>(std::clamp<uint64_t>(NumberOr(request.Query("seconds"), 10), 1, 60));
     const int hertz =
         static_cast<int>(std::clamp<uint64_t>(NumberOr(request.Query("frequency"), 99), 1, 1000));
     deps_.cpu_profile(
         seconds, hertz,
         [responder = std::move(responder)](absl::StatusOr<std::string> profile) mutable {
+          if (absl::IsUnavailable(profile.status())) {  // Another one is being taken.
+            return responder.Send(
+                Response::Text(409, std::string(Message(profile.status())) + "\n"));
+          }
           if (!profile.ok()) return responder.Send(FromStatus(profile.status()));
           Response response = Response::Text(200, *std::move(profile));
           response.headers = {{"Content-Type", "application/octet-stream"}};

@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
 namespace tikv::engine {
@@ -76,6 +77,8 @@ rocksdb::DBOptions ToDbOptions(const RocksOptions& options) {
   db.stats_persist_period_sec = 0;
   db.max_log_file_size = 16 << 20;
   db.keep_log_file_num = 4;
+  db.statistics = rocksdb::CreateDBStatistics();
+  db.statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
   // Also without a limit: it may be given one later.
   db.rate_limiter.reset(rocksdb::NewGenericRateLimiter(CompactionRate(options), 100'000, 10,
                                                        rocksdb::RateLimiter::Mode::kWritesOnly,

@@ -6,6 +6,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/sst_file_writer.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/table_properties.h>
 
 #include "lib/base/check.h"
@@ -127,6 +128,7 @@ class RocksEngine final : public RocksKvEngine {
   RocksOptions options_;  // Written by Reconfigure only; what others read stays as at the start.
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<rocksdb::RateLimiter> rate_limiter_;
+  std::shared_ptr<rocksdb::Statistics> statistics_;
   std::array<std::shared_ptr<FilterSwitch>, kCfCount> filters_;
   std::shared_ptr<ErrorListener> errors_ = std::make_shared<ErrorListener>();
   std::unique_ptr<rocksdb::DB> db_;
@@ -154,6 +156,7 @@ absl::Status RocksEngine::Open() {
   rocksdb::DBOptions db_options = ToDbOptions(options_);
   db_options.listeners.push_back(errors_);
   rate_limiter_ = db_options.rate_limiter;
+  statistics_ = db_options.statistics;
   cache_ = rocksdb::NewLRUCache(options_.block_cache_bytes);
   RETURN_IF_ERROR(FromRocks(rocksdb::Env::Default()->CreateDirIfMissing(options_.dir),
                             "create " + options_.dir));
@@ -319,6 +322,9 @@ std::vector<EngineStat> RocksEngine::Stats() const {
       }
       stats.emplace_back(fmt::format("{}/{}", name, CfName(cf)), value);
     }
+  }
+  for (const auto& [ticker, name] : rocksdb::TickersNameMap) {
+    stats.emplace_back(name, statistics_->getTickerCount(ticker));
   }
   return stats;
 }

@@ -109,6 +109,7 @@ TEST_F(RocksEngineTest, StatsHaveCacheAndFamilies) {
   EXPECT_EQ(stats.at("num-files-at-level0/write"), 1u);
   EXPECT_EQ(stats.at("estimate-num-keys/write"), 1u);
   EXPECT_EQ(stats.at("num-files-at-level0/lock"), 0u);
+  EXPECT_GT(stats.at("rocksdb.bytes.written"), 0u);
 }
 
 TEST_F(RocksEngineTest, OptionsChangeWhileOpen) {

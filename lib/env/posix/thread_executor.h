@@ -54,6 +54,8 @@ class ThreadPool final : public TaskRunner {
   bool TryPost(Task&& task) override;
   // Other bounds from now on.  Threads beyond the new number end when they have nothing to do.
   void Resize(size_t threads, size_t max_queued);
+  // Tasks that wait for a thread.
+  size_t queued() const;
   // As ThreadExecutor::Stop.
   void Stop();
 

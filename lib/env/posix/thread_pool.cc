@@ -30,6 +30,11 @@ class ThreadPool::Impl {
     return Post(std::move(task), bound);
   }
 
+  size_t queued() {
+    std::lock_guard lock(mutex_);
+    return queue_.size();
+  }
+
   void Resize(size_t threads, size_t max_queued) {
     {
       std::lock_guard lock(mutex_);
@@ -101,6 +106,7 @@ ThreadPool::~ThreadPool() { Stop(); }
 void ThreadPool::Post(Task task) { impl_->Post(std::move(task), SIZE_MAX); }
 bool ThreadPool::TryPost(Task&& task) { return impl_->TryPost(std::move(task)); }
 void ThreadPool::Resize(size_t threads, size_t max_queued) { impl_->Resize(threads, max_queued); }
+size_t ThreadPool::queued() const { return impl_->queued(); }
 void ThreadPool::Stop() { impl_->Stop(); }
 
 }  // namespace tikv

@@ -88,6 +88,10 @@ void Peer::Tick(MonotonicTime now) {
   node_->SetStamp(static_cast<uint64_t>(now.nanos));
   node_->Tick();
   if (!reads_.empty()) {
+    reads_.FailIf([now](const RequestHeader& header) {
+      return now < header.deadline ? RegionError()
+                                   : RegionError::ServerIsBusy("deadline is exceeded");
+    });
     const Duration patience =
         context_.config->tick_interval * context_.config->read_index_retry_ticks;
     for (std::string& context : reads_.Overdue(now - patience, now)) {
@@ -109,6 +113,7 @@ absl::Status Peer::TransferLeader(PeerId to) {
       return FailedPrecondition("peer {} is too far behind", to.value);
     }
     node_->TransferLeader(to.value);
+    if (context_.metrics != nullptr) context_.metrics->CountAdmin("transfer_leader", "all");
     RefreshLease();  // Ends it: from now on the other one may lead any moment.
     return absl::OkStatus();
   }
@@ -165,6 +170,7 @@ std::optional<raft_serverpb::RaftMessage> Peer::Wrap(eraftpb::Message message) {
   *out.mutable_from_peer() = Self();
   *out.mutable_to_peer() = *to;
   *out.mutable_region_epoch() = region().region_epoch();
+  out.set_disk_usage(static_cast<disk_usage::DiskUsage>(context_.disks->own()));
   using eraftpb::MessageType;
   const bool may_create =
       message.msg_type() == MessageType::MsgRequestVote ||
@@ -183,6 +189,7 @@ raft::Ready Peer::TakeReady() {
   if (ready.soft_state.has_value()) OnRole(*ready.soft_state);
   for (raft::ReadState& state : ready.read_states) reads_.OnIndex(state.context, state.index);
   WatchForSplit(ready.committed_entries);
+  TimeCommit(0);
   RefreshLease();
   return ready;
 }
@@ -193,6 +200,7 @@ void Peer::OnRole(const raft::SoftState& state) {
     return;
   }
   last_active.clear();
+  timed_index_ = 0;
   EndLease();
   proposals_.FailAbove(node_->commit());
   std::vector<PendingWrite> writes = std::move(writes_);

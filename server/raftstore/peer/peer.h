@@ -20,10 +20,12 @@
 #include "server/port/replicated_engine.h"
 #include "server/raftstore/apply/applier.h"
 #include "server/raftstore/config.h"
+#include "server/raftstore/peer/disk_table.h"
 #include "server/raftstore/peer/peer_storage.h"
 #include "server/raftstore/peer/proposal_queue.h"
 #include "server/raftstore/peer/read_queue.h"
 #include "server/raftstore/peer/request_check.h"
+#include "server/raftstore/peer/store_metrics.h"
 #include "server/raftstore/router/read_delegates.h"
 
 namespace tikv::engine {
@@ -49,7 +51,9 @@ struct PeerContext {
   Random* random = nullptr;
   ReadDelegates* delegates = nullptr;
   RegionNeighbours* neighbours = nullptr;
+  const DiskTable* disks = nullptr;  // Set by the store, as are its neighbours.
   raft::EventLog* events = nullptr;
+  StoreMetrics* metrics = nullptr;  // May be null.
 };
 
 // Raft, the state machine, and the requests that wait for either.  Owns no thread; all calls come
@@ -164,8 +168,10 @@ class Peer {
        uint64_t nonce);
 
   RegionError CheckWrite(const RequestHeader& header, const WriteCommand& command) const;
+  RegionError CheckDisks(const RequestHeader& header, const WriteCommand& command) const;
   RegionError CheckRead(const RequestHeader& header) const;
   void ProposeWrites();
+  void TimeCommit(uint64_t proposed);
   RegionError ProposalError(const absl::Status& status) const;
   void OnRole(const raft::SoftState& state);
   void WatchForSplit(const std::vector<eraftpb::Entry>& committed);
@@ -191,7 +197,10 @@ class Peer {
   std::shared_ptr<ReadDelegate> delegate_;               // Published while the lease may be used.
   std::shared_ptr<const RegionRange> range_;             // For views by read index.
   std::deque<std::pair<uint64_t, uint64_t>> log_sizes_;  // Applied index, bytes written by then.
-  bool splitting_ = false;                               // A split is committed, not yet applied.
+  // One write under way whose way to its commit is timed; 0: none.
+  uint64_t timed_index_ = 0;
+  MonotonicTime timed_since_;
+  bool splitting_ = false;  // A split is committed, not yet applied.
   bool installing_ = false;
   raft::Ready install_ready_;
   absl::flat_hash_map<uint64_t, metapb::Peer> known_peers_;  // Senders, while the region is not.

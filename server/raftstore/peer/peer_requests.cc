@@ -1,4 +1,6 @@
 // Peer's writes, reads and lease.
+#include <algorithm>
+
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/engine/engine.h"
@@ -32,10 +34,29 @@ RegionError Peer::CheckWrite(const RequestHeader& header, const WriteCommand& co
   if (command.byte_size() > context_.config->max_entry_bytes) {
     return RegionError::RaftEntryTooLarge(region_id(), command.byte_size());
   }
+  if (RegionError e = CheckDisks(header, command)) return e;
   if (proposals_.size() + writes_.size() >= context_.config->max_proposals_per_region) {
     return RegionError::ServerIsBusy("raftstore is busy");
   }
   return {};
+}
+
+// A write needs room here and on a quorum.
+RegionError Peer::CheckDisks(const RequestHeader& header, const WriteCommand& command) const {
+  const DiskTable& disks = *context_.disks;
+  if (disks.all_normal()) return {};
+  auto allowed = static_cast<DiskUsage>(header.disk_full_opt);
+  if (command.only_deletes()) allowed = std::max(allowed, DiskUsage::kAlmostFull);
+  std::vector<uint64_t> full;
+  int voters = 0;
+  for (const metapb::Peer& peer : region().peers()) {
+    if (peer.role() == metapb::PeerRole::Learner) continue;
+    ++voters;
+    const bool here = peer.id() == id_.value;
+    if ((here ? disks.own() : disks.Of(peer.store_id())) > allowed) full.push_back(peer.store_id());
+  }
+  if (disks.own() <= allowed && static_cast<int>(full.size()) * 2 < voters) return {};
+  return RegionError::DiskFull(full, "writes are refused until there is room again");
 }
 
 void Peer::Write(const RequestHeader& header, WriteCommand command, Callback<WriteResult> done) {
@@ -53,6 +74,10 @@ RegionError Peer::CheckAdmin(const RequestHeader& header) {
 
 void Peer::ProposeAdmin(const raft_cmdpb::AdminRequest& request, ProposalDone done) {
   ProposeWrites();  // What came first stays first.
+  if (context_.metrics != nullptr) {
+    const bool split = request.cmd_type() == raft_cmdpb::AdminCmdType::BatchSplit;
+    context_.metrics->CountAdmin(split ? "batch-split" : "compact", "all");
+  }
   const auto& epoch = region().region_epoch();
   auto position = node_->Propose(EncodeAdminEntry(epoch.version(), epoch.conf_ver(), request));
   if (!position.ok()) {
@@ -65,6 +90,7 @@ void Peer::ProposeAdmin(const raft_cmdpb::AdminRequest& request, ProposalDone do
 
 void Peer::ProposePeers(const raft_cmdpb::AdminRequest& request, ProposalDone done) {
   ProposeWrites();
+  if (context_.metrics != nullptr) context_.metrics->CountAdmin("conf_change", "all");
   const PeerChanges changes = ChangesOf(request);
   auto refuse = [&](const absl::Status& why) {
     std::move(done)(WriteResult{RegionError::FromMessage(std::string(Message(why))), 0});
@@ -109,11 +135,24 @@ void Peer::ProposeWrites() {
     auto position = node_->Propose(std::move(data));
     if (position.ok()) {
       proposals_.Push(position->term, position->index, std::move(waiters));
+      TimeCommit(position->index);
       continue;
     }
     for (ProposalDone& done : waiters) {
       std::move(done)(WriteResult{ProposalError(position.status()), 0});
     }
+  }
+}
+
+void Peer::TimeCommit(uint64_t proposed) {
+  if (context_.metrics == nullptr) return;
+  if (timed_index_ != 0 && node_->commit() >= timed_index_) {
+    context_.metrics->ObserveSince(timed_since_, &context_.metrics->commit_log);
+    timed_index_ = 0;
+  }
+  if (timed_index_ == 0 && proposed != 0) {
+    timed_index_ = proposed;
+    timed_since_ = context_.metrics->Now();
   }
 }
 
@@ -194,7 +233,9 @@ bool Peer::CanLease() const {
 void Peer::EndLease() {
   if (delegate_ == nullptr) return;
   delegate_->lease_until.store(0, std::memory_order_release);
-  delegate_->range->current.store(false, std::memory_order_release);
+  delegate_->range->current.store(false, std::memory_order_seq_cst);
+  // What the engine is given from here on is written after the flag.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   context_.delegates->Withdraw(region_id());
   delegate_ = nullptr;
 }

@@ -261,5 +261,22 @@ TEST(Heartbeat, SaysWhoLeadsAndWhoIsBehind) {
   EXPECT_TRUE(c.Until([&] { return c.at(1).heartbeats[1].pending_peers_size() == 0; }));
 }
 
+TEST(Snapshots, OneWhosePlaceIsTakenIsNotWanted) {
+  TestCluster c(1, 1);
+  c.Leader();
+  raft_serverpb::RaftMessage message;
+  raft_serverpb::RaftSnapshotData data;
+  data.mutable_region()->set_id(77);
+  data.mutable_region()->set_start_key("a");
+  data.mutable_region()->set_end_key("b");
+  message.set_region_id(77);
+  message.mutable_to_peer()->set_id(770);
+  message.mutable_message()->mutable_snapshot()->set_data(data.SerializeAsString());
+  EXPECT_FALSE(c.at(1).store().MayTakeSnapshot(message));
+  data.mutable_region()->set_id(1);
+  message.mutable_message()->mutable_snapshot()->set_data(data.SerializeAsString());
+  EXPECT_TRUE(c.at(1).store().MayTakeSnapshot(message));
+}
+
 }  // namespace
 }  // namespace tikv::server

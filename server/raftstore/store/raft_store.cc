@@ -1,5 +1,7 @@
 #include "server/raftstore/store/raft_store.h"
 
+#include <algorithm>
+
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/raft/event_log.h"
@@ -9,6 +11,7 @@ namespace tikv::server {
 namespace {
 
 RegionError Closing() { return RegionError::FromMessage("TiKV is Closing"); }
+constexpr Duration kReadPatience = std::chrono::minutes(1);
 constexpr size_t kMessageBytes = 256;  // What a request costs beside its payload.
 
 }  // namespace
@@ -40,6 +43,9 @@ class RaftStore::EventLog : public raft::EventLog {
 
 RaftStore::RaftStore(RaftStoreOptions options)
     : options_(std::move(options)),
+      own_registry_(options_.metrics == nullptr ? std::make_unique<metrics::Registry>() : nullptr),
+      metrics_(options_.metrics == nullptr ? own_registry_.get() : options_.metrics,
+               options_.clock),
       config_(options_.config),
       raft_(options_.raft_thread),
       events_(std::make_unique<EventLog>(options_.logger)),
@@ -54,6 +60,7 @@ RaftStore::RaftStore(RaftStoreOptions options)
       snapshot_sender_(
           options_.channels, &addresses_, options_.snapshot_thread, options_.clock, options_.config,
           [this](RegionId region, PeerId to, bool success) {
+            --stats_.sending_snapshots;
             Enter([=, this] { store_.OnSnapshotSent(region, to, success); });
           },
           options_.logger),
@@ -64,6 +71,11 @@ RaftStore::RaftStore(RaftStoreOptions options)
               store_.OnMessage(std::move(message), std::move(files), options_.clock->Now());
             });
           },
+          [this](raft_serverpb::RaftMessage message, Callback<bool> answer) {
+            Enter([this, message = std::move(message), answer = std::move(answer)]() mutable {
+              std::move(answer)(store_.MayTakeSnapshot(message));
+            });
+          },
           options_.logger)),
       store_(PeerContext{.config = &config_,
                          .store = options_.store,
@@ -71,7 +83,8 @@ RaftStore::RaftStore(RaftStoreOptions options)
                          .log = options_.log,
                          .random = &random_,
                          .delegates = &delegates_,
-                         .events = events_.get()},
+                         .events = events_.get(),
+                         .metrics = &metrics_},
              this) {}
 
 RaftStore::~RaftStore() { store_.FailEverything(&Closing); }
@@ -97,6 +110,11 @@ void RaftStore::Reconfigure(const RaftStoreConfig& config) {
     snapshot_sender_.SetLimits(config.max_sending_snapshots, config.snapshot_bytes_per_second);
   });
   snapshot_receiver_->SetLimit(config.max_receiving_snapshots);
+}
+
+void RaftStore::SetDiskUsage(DiskUsage usage) {
+  snapshot_receiver_->Refuse(usage == DiskUsage::kAlreadyFull);
+  Enter([this, usage] { store_.SetDiskUsage(usage); });
 }
 
 void RaftStore::ListenToPd() {
@@ -173,12 +191,16 @@ void RaftStore::Tick() {
   store_.Tick(options_.clock->Now());
   stats_.regions = store_.region_count();
   stats_.leaders = store_.leader_count();
+  stats_.receiving_snapshots = snapshot_receiver_->sessions();
   ScheduleRound();
 }
 
 bool RaftStore::TryLocalRead(const RequestHeader& header, ReadMode mode, RegionView* view) {
   std::shared_ptr<const RegionRange> range = delegates_.Find(header, options_.clock->Now());
-  if (range == nullptr) return false;
+  if (range == nullptr) {
+    metrics_.local_read_rejects.Add();
+    return false;
+  }
   std::shared_ptr<const engine::Snapshot> snapshot;
   if (mode == ReadMode::kSnapshot) {
     // After the check: an earlier one may lack what another leader wrote before this one's lease
@@ -186,6 +208,7 @@ bool RaftStore::TryLocalRead(const RequestHeader& header, ReadMode mode, RegionV
     snapshot = options_.engine->GetSnapshot();
     if (!range->current.load(std::memory_order_acquire)) return false;
   }
+  metrics_.local_reads.Add();
   const engine::Reader* reader = options_.engine;
   if (snapshot != nullptr) reader = snapshot.get();
   *view = RegionView(std::move(range), reader, std::move(snapshot));
@@ -195,9 +218,11 @@ bool RaftStore::TryLocalRead(const RequestHeader& header, ReadMode mode, RegionV
 void RaftStore::AsyncRead(const RequestHeader& header, Callback<ReadResult> done) {
   if (RegionError error = Admit(0)) return std::move(done)(ReadResult{std::move(error), {}});
   ++stats_.reads;
-  Enter([this, header, done = std::move(done)]() mutable {
+  Enter([this, header = RequestHeader(header), done = std::move(done)]() mutable {
     Leave(0);
     const MonotonicTime now = options_.clock->Now();
+    // Who does not say how long: an index that never comes must not be waited for until the end.
+    header.deadline = std::min(header.deadline, now + kReadPatience);
     if (now > header.deadline) {
       return std::move(done)({RegionError::ServerIsBusy("deadline is exceeded"), {}});
     }
@@ -210,8 +235,12 @@ void RaftStore::AsyncWrite(const RequestHeader& header, WriteCommand command,
   const size_t bytes = command.byte_size();
   if (RegionError error = Admit(bytes)) return std::move(done)(WriteResult{std::move(error), 0});
   ++stats_.writes;
-  Enter([this, bytes, header, command = std::move(command), done = std::move(done)]() mutable {
+  stats_.bytes_written += bytes;
+  stats_.keys_written += command.operations();
+  Enter([this, bytes, header, begin = options_.clock->Now(), command = std::move(command),
+         done = std::move(done)]() mutable {
     Leave(bytes);
+    metrics_.ObserveSince(begin, &metrics_.request_wait);
     if (header.deadline != MonotonicTime::Max() && options_.clock->Now() > header.deadline) {
       return std::move(done)({RegionError::ServerIsBusy("deadline is exceeded"), 0});
     }

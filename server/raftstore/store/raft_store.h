@@ -14,6 +14,7 @@
 #include "lib/env/file_system.h"
 #include "lib/env/random.h"
 #include "lib/log/logger.h"
+#include "lib/metrics/metrics.h"
 #include "lib/raftlog/raft_log.h"
 #include "lib/rpc/channel.h"
 #include "server/pdclient/pd_client.h"
@@ -44,6 +45,7 @@ struct RaftStoreOptions {
   Executor* snapshot_thread = nullptr;  // Reads and writes whole regions.
   TaskRunner* background = nullptr;     // May block: deletions, split checks, engine syncs.
   uint64_t seed = 0;
+  metrics::Registry* metrics = nullptr;  // Null: figures are kept for nobody.
   log::Logger logger;
   // The disk failed or the data is damaged.  Must end the process; called on the raft thread.
   std::function<void(const absl::Status&)> on_fatal;
@@ -59,6 +61,11 @@ struct RaftStoreStats {
   std::atomic<uint64_t> refused{0};  // Over a bound.
   std::atomic<uint64_t> messages_sent{0};
   std::atomic<uint64_t> messages_received{0};
+  std::atomic<uint64_t> bytes_written{0};  // By requests that this store proposed; so keys.
+  std::atomic<uint64_t> keys_written{0};
+  std::atomic<uint64_t> sending_snapshots{0};  // These three: at the moment.
+  std::atomic<uint64_t> receiving_snapshots{0};
+  std::atomic<uint64_t> applying_snapshots{0};
 };
 
 // The ports' methods are thread-safe.  Start to HandLeadersOver: main thread.
@@ -71,6 +78,8 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
   absl::Status Start();
   // Takes over what config.h marks as changeable.  Thread-safe.
   void Reconfigure(const RaftStoreConfig& config);
+  // As the disk's watcher sees it, whenever it changes.  Thread-safe.
+  void SetDiskUsage(DiskUsage usage);
   // Raft, BatchRaft and Snapshot.  Before the server listens.
   void RegisterServices(rpc::Server* server);
   // Leaders go to other stores, at most for config.shutdown_transfer_timeout; requests that come
@@ -123,6 +132,8 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
   void Fatal(const absl::Status& status) override;
 
   const RaftStoreOptions options_;
+  std::unique_ptr<metrics::Registry> own_registry_;  // When none is given.
+  StoreMetrics metrics_;
   RaftStoreConfig config_;  // Raft thread only; options_.config is that of the start.
   Executor* const raft_;
   std::unique_ptr<EventLog> events_;

@@ -13,6 +13,7 @@ void RaftStore::Send(raft_serverpb::RaftMessage message) {
 
 void RaftStore::SendSnapshot(raft_serverpb::RaftMessage message,
                              std::shared_ptr<const engine::Snapshot> data) {
+  ++stats_.sending_snapshots;
   options_.snapshot_thread->Post(
       [this, message = std::move(message), data = std::move(data)]() mutable {
         snapshot_sender_.Send(std::move(message), std::move(data));
@@ -22,9 +23,14 @@ void RaftStore::SendSnapshot(raft_serverpb::RaftMessage message,
 void RaftStore::FlushMessages() { sender_.Flush(); }
 
 void RaftStore::Install(InstallTask task) {
+  ++stats_.applying_snapshots;
   options_.snapshot_thread->Post([this, task = std::move(task)]() mutable {
     const RegionId region(task.region.id());
+    const MonotonicTime begin = metrics_.Now();
+    metrics_.snapshot_size.Observe(static_cast<double>(task.files->bytes));
     absl::Status status = InstallSnapshot(options_.engine, task);
+    metrics_.ObserveSince(begin, &metrics_.snapshot_apply);
+    --stats_.applying_snapshots;
     task.files.reset();
     LOG_INFO(options_.logger, "installed a snapshot", {"region_id", region.value},
              {"index", task.state.applied}, {"result", status.ok() ? "ok" : Message(status)});

@@ -268,5 +268,78 @@ TEST(LogGc, AReplicaThatIsAwayHoldsNoMoreThanTheLimit) {
   ASSERT_TRUE(c.Until([&] { return c.Stored(away, "k59") != "-"; }));
 }
 
+// All three, as their disk watchers would.
+void SetDisks(TestCluster& c, DiskUsage usage) {
+  for (uint64_t s = 1; s <= 3; ++s) c.at(s).store().SetDiskUsage(usage);
+  c.Tick(5);  // Heartbeats and their answers carry it.
+}
+
+std::string Remove(TestCluster& c, const std::string& key) {
+  const uint64_t leader = c.Leader();
+  WriteCommand command;
+  command.Delete(engine::Cf::kDefault, key);
+  std::string out = "lost";
+  c.at(leader).store().Write(c.Header(leader), std::move(command), [&](WriteResult result) {
+    out = result.error ? std::string(result.error.message()) : "";
+  });
+  c.Settle();
+  return out;
+}
+
+TEST(FullDisk, WritesAreRefusedAndDeletesMakeRoom) {
+  TestCluster c(3, 3);
+  EXPECT_EQ(c.Put("k", "v"), "");
+  SetDisks(c, DiskUsage::kAlmostFull);
+  EXPECT_EQ(c.Put("k2", "v").substr(0, 9), "disk full");
+  EXPECT_EQ(Remove(c, "k"), "");
+  SetDisks(c, DiskUsage::kAlreadyFull);
+  EXPECT_EQ(Remove(c, "k").substr(0, 9), "disk full");
+  SetDisks(c, DiskUsage::kNormal);
+  EXPECT_EQ(c.Put("k2", "v"), "");
+}
+
+TEST(FullDisk, ALeaderMovesToWhereThereIsRoom) {
+  TestCluster c(3, 3);
+  const uint64_t full = c.Leader();
+  c.at(full).store().SetDiskUsage(DiskUsage::kAlreadyFull);
+  ASSERT_TRUE(c.Until([&] { return c.Leader() != full; }));
+  EXPECT_EQ(c.Put("k", "v"), "");
+  c.Tick(20);
+  EXPECT_EQ(c.Stored(full, "k"), "-");  // What it lacks comes when it has room.
+  c.at(full).store().SetDiskUsage(DiskUsage::kNormal);
+  ASSERT_TRUE(c.Until([&] { return c.Stored(full, "k") == "v"; }));
+}
+
+TEST(FullDisk, WithoutRoomOnAQuorumTheLeaderRefuses) {
+  TestCluster c(3, 3);
+  const uint64_t leader = c.Leader();
+  for (uint64_t s = 1; s <= 3; ++s) {
+    if (s != leader) c.at(s).store().SetDiskUsage(DiskUsage::kAlmostFull);
+  }
+  c.Tick(5);
+  EXPECT_EQ(c.Leader(), leader);
+  EXPECT_EQ(c.Put("k", "v").substr(0, 9), "disk full");
+  RequestHeader header = c.Header(leader);
+  header.disk_full_opt = 1;
+  EXPECT_EQ(c.PutAt(leader, header, "k", "v"), "");
+}
+
+TEST(ReadIndex, AReadThatGetsNoIndexEndsByItsDeadline) {
+  TestCluster c(3, 3);
+  const uint64_t follower = c.Leader() % 3 + 1;
+  RequestHeader header = c.Header(follower);
+  header.replica_read = true;
+  header.deadline = c.now + std::chrono::milliseconds(350);
+  c.Isolate(follower);
+  std::string answer;
+  c.at(follower).store().Read(header, c.now, [&](ReadResult result) {
+    answer = result.error ? std::string(result.error.message()) : "read";
+  });
+  c.Tick(2);
+  EXPECT_EQ(answer, "");
+  c.Tick(2);
+  EXPECT_NE(answer.find("deadline is exceeded"), std::string::npos) << answer;
+}
+
 }  // namespace
 }  // namespace tikv::server

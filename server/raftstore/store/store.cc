@@ -13,6 +13,7 @@ namespace tikv::server {
 
 Store::Store(PeerContext context, StoreOutput* output) : context_(context), output_(output) {
   context_.neighbours = this;
+  context_.disks = &disks_;
 }
 
 Store::~Store() = default;
@@ -110,16 +111,24 @@ absl::StatusOr<eraftpb::Entry> Store::RaftEntry(RegionId region, uint64_t index)
   return *std::move(entry);
 }
 
+uint64_t Store::Successor(const Peer& peer, DiskUsage most) const {
+  uint64_t best = 0, best_match = 0;
+  for (const raft::PeerStatus& other : peer.node().GetStatus().peers) {
+    if (other.id == peer.id().value || other.learner) continue;
+    if (!HeardOfLately(peer, other.id, *context_.config)) continue;
+    const metapb::Peer* meta = FindPeerById(peer.region(), other.id);
+    if (meta == nullptr || disks_.Of(meta->store_id()) > most) continue;
+    if (best == 0 || other.match > best_match) best = other.id, best_match = other.match;
+  }
+  return best;
+}
+
 size_t Store::TransferLeadersAway() {
   size_t led = 0;
   for (auto& [id, peer] : peers_) {
     if (!peer->IsLeader()) continue;
-    uint64_t best = 0, best_match = 0;
-    for (const raft::PeerStatus& other : peer->node().GetStatus().peers) {
-      if (other.id == peer->id().value || other.learner) continue;
-      if (!HeardOfLately(*peer, other.id, *context_.config)) continue;
-      if (best == 0 || other.match > best_match) best = other.id, best_match = other.match;
-    }
+    uint64_t best = Successor(*peer, DiskUsage::kNormal);
+    if (best == 0) best = Successor(*peer, DiskUsage::kAlreadyFull);
     if (best == 0) continue;  // Nobody could take over.
     ++led;
     peer->TransferLeader(PeerId(best)).IgnoreError();

@@ -43,8 +43,13 @@ class Store : public RegionNeighbours {
   void OnPdOrder(const pdpb::RegionHeartbeatResponse& order);
   // The placement driver has a new leader, which knows nothing: report every led region.
   void OnPdReconnected();
+  // How full the disk here is; leaders move away from one that is not normal.
+  void SetDiskUsage(DiskUsage usage) { disks_.SetOwn(usage); }
   void Tick(MonotonicTime now);
   void Round(MonotonicTime now);
+
+  // Whether a snapshot with this message would be taken if its data came now.
+  bool MayTakeSnapshot(const raft_serverpb::RaftMessage& message);
 
   // ---- answers to StoreOutput ----
   void OnUnreachable(StoreId store);
@@ -96,10 +101,12 @@ class Store : public RegionNeighbours {
   void MarkDirty(Peer* peer);
   void Work(MonotonicTime now);
   bool TakeReadies(std::vector<RoundWork>* work, MonotonicTime now);
+  void CountEffect(const ApplyEffect& effect);
   bool WriteLog(std::vector<RoundWork>* work);
   bool ApplyAll(std::vector<RoundWork>* work, MonotonicTime now);
   void SendAll(Peer* peer, std::vector<eraftpb::Message> messages);
   void SendOne(Peer* peer, eraftpb::Message message);
+  bool HeldBackByDisk(const Peer& peer, const raft_serverpb::RaftMessage& message) const;
   void StartInstall(Peer* peer, raft::Ready ready);
   void TakeWantedSnapshot(Peer* peer);
   void Fail(const absl::Status& status);
@@ -140,8 +147,12 @@ class Store : public RegionNeighbours {
   void TruncateLogs();
   void CheckSplits();
   void CheckLeaderless(MonotonicTime now);
+  void LeaveFullDisk();
+  // The best other voter to lead, on a disk no fuller than `most`; 0: none.
+  uint64_t Successor(const Peer& peer, DiskUsage most) const;
 
   PeerContext context_;
+  DiskTable disks_;
   StoreOutput* output_;
   bool failed_ = false;
 
@@ -168,6 +179,7 @@ class Store : public RegionNeighbours {
   MonotonicTime last_split_check_;
   MonotonicTime last_leaderless_check_;
   MonotonicTime last_snapshot_drop_;
+  MonotonicTime last_disk_check_;
 };
 
 // Records beside a group's entries in the Raft log.

@@ -118,6 +118,8 @@ void Store::OnPdOrder(const pdpb::RegionHeartbeatResponse& order) {
     if (candidates.empty()) candidates.push_back(order.transfer_leader().peer());
     for (const metapb::Peer& candidate : candidates) {
       if (!HeardOfLately(*peer, candidate.id(), *context_.config)) continue;
+      // It would hand the region on at once.
+      if (disks_.Of(candidate.store_id()) != DiskUsage::kNormal) continue;
       if (peer->TransferLeader(PeerId(candidate.id())).ok()) break;
     }
   } else if (order.has_split_region()) {
@@ -163,6 +165,9 @@ void Store::OnSplitChecked(const SplitCheckResult& result) {
   if (peer->region().region_epoch().version() != result.version) return;
   peer->stats.approximate_bytes = result.bytes;
   peer->stats.approximate_keys = result.keys;
+  if (context_.metrics != nullptr) {
+    context_.metrics->region_size.Observe(static_cast<double>(result.bytes));
+  }
   if (!peer->IsLeader() || result.split_keys.empty()) return;
   SplitRegion(OwnHeader(*peer), result.split_keys, [](SplitResult) {});
 }

@@ -34,6 +34,7 @@ void Store::OnMessage(raft_serverpb::RaftMessage message, std::shared_ptr<Snapsh
       message.to_peer().id() == 0 || message.from_peer().id() == 0) {
     return;
   }
+  disks_.Heard(message.from_peer().store_id(), static_cast<DiskUsage>(message.disk_usage()));
   if (message.is_tombstone()) return OnTombstone(message);
   if (message.has_extra_msg()) return;  // None of them asks anything of this store.
   Peer* peer = PeerForMessage(message, now);
@@ -142,6 +143,18 @@ Peer* Store::MaybeCreatePeer(const raft_serverpb::RaftMessage& message, Monotoni
   raw->node().SetStamp(static_cast<uint64_t>(now.nanos));
   peers_[region.value] = *std::move(peer);
   return raw;
+}
+
+bool Store::MayTakeSnapshot(const raft_serverpb::RaftMessage& message) {
+  raft_serverpb::RaftSnapshotData data;
+  if (failed_ || !data.ParseFromString(message.message().snapshot().data())) return false;
+  const metapb::Region& region = data.region();
+  const Peer* peer = FindPeer(RegionId(region.id()));
+  if (peer != nullptr && (peer->installing() || peer->id().value > message.to_peer().id())) {
+    return false;
+  }
+  return Overlapping(region.start_key(), region.end_key(), RegionId(region.id())) == nullptr &&
+         !BeingCleaned(region.start_key(), region.end_key());
 }
 
 bool Store::AcceptSnapshot(Peer* peer, const raft_serverpb::RaftMessage& message) {

@@ -13,8 +13,11 @@ void Store::MarkDirty(Peer* peer) {
 
 void Store::Round(MonotonicTime now) {
   if (failed_) return;
+  StoreMetrics* metrics = dirty_.empty() ? nullptr : context_.metrics;
+  const MonotonicTime begin = metrics != nullptr ? metrics->Now() : now;
   Work(now);
   output_->FlushMessages();
+  if (metrics != nullptr) metrics->ObserveSince(begin, &metrics->process_ready);
 }
 
 void Store::Work(MonotonicTime now) {
@@ -61,15 +64,32 @@ bool Store::WriteLog(std::vector<RoundWork>* work) {
     bool sync = false;
     for (const RoundWork& item : *work) sync |= item.ready.must_sync;
     if (sync) output_->FlushMessages();  // Before the disk is waited for.
+    StoreMetrics* metrics = context_.metrics;
+    const MonotonicTime begin = metrics != nullptr ? metrics->Now() : MonotonicTime();
     if (absl::Status s = context_.log->Append(&log_batch_, sync); !s.ok()) {
       Fail(Annotate(s, "raft log"));
       return false;
+    }
+    if (metrics != nullptr) {
+      metrics->ObserveSince(begin, &metrics->append_log);
+      if (sync) metrics->ObserveSince(begin, &metrics->raft_log_sync);
     }
   }
   for (RoundWork& item : *work) {
     SendAll(item.peer, item.peer->node().OnPersisted(std::move(item.ready.after_persist)));
   }
   return true;
+}
+
+void Store::CountEffect(const ApplyEffect& effect) {
+  if (context_.metrics == nullptr) return;
+  if (std::holds_alternative<RegionSplit>(effect)) {
+    context_.metrics->CountAdmin("batch-split", "success");
+  } else if (std::holds_alternative<LogCompacted>(effect)) {
+    context_.metrics->CountAdmin("compact", "success");
+  } else if (std::holds_alternative<PeersChanged>(effect)) {
+    context_.metrics->CountAdmin("conf_change", "success");
+  }
 }
 
 bool Store::ApplyAll(std::vector<RoundWork>* work, MonotonicTime now) {
@@ -90,6 +110,7 @@ bool Store::ApplyAll(std::vector<RoundWork>* work, MonotonicTime now) {
       return false;
     }
     for (ApplyEffect& effect : effects) {
+      CountEffect(effect);
       if (auto* split = std::get_if<RegionSplit>(&effect)) {
         splits.push_back({item.peer, std::move(*split), {}});
         PrepareChildren(splits.back().split, &engine_batch_, &splits.back().created);
@@ -104,11 +125,14 @@ bool Store::ApplyAll(std::vector<RoundWork>* work, MonotonicTime now) {
       }
     }
   }
+  StoreMetrics* metrics = context_.metrics;
   if (!engine_batch_.empty()) {
+    const MonotonicTime begin = metrics != nullptr ? metrics->Now() : MonotonicTime();
     if (absl::Status s = context_.engine->Write(&engine_batch_, {}); !s.ok()) {
       Fail(Annotate(s, "engine"));
       return false;
     }
+    if (metrics != nullptr) metrics->ObserveSince(begin, &metrics->apply_log);
   }
   for (Split& split : splits) FinishSplit(split.parent, split.split, split.created, now);
   for (RoundWork& item : *work) item.peer->FinishApply(now);
@@ -130,9 +154,31 @@ void Store::SendOne(Peer* peer, eraftpb::Message message) {
   if (snapshot) data = peer->storage().DataOf(message.snapshot().metadata());
   auto wrapped = peer->Wrap(std::move(message));
   if (!wrapped.has_value()) return;
+  if (HeldBackByDisk(*peer, *wrapped)) {
+    if (context_.metrics != nullptr) context_.metrics->dropped_messages.Add();
+    if (snapshot) peer->node().ReportSnapshot(to, false);
+    return;
+  }
+  if (context_.metrics != nullptr) context_.metrics->CountSent(wrapped->message().msg_type());
   if (!snapshot) return output_->Send(*std::move(wrapped));
   if (data == nullptr) return peer->node().ReportSnapshot(to, false);
   output_->SendSnapshot(*std::move(wrapped), std::move(data));
+}
+
+// What would fill a disk to the last byte waits, unless the region has no quorum without it.
+bool Store::HeldBackByDisk(const Peer& peer, const raft_serverpb::RaftMessage& message) const {
+  const eraftpb::Message& inner = message.message();
+  const bool grows =
+      inner.entries_size() > 0 && inner.msg_type() == eraftpb::MessageType::MsgAppend;
+  if (!grows && inner.msg_type() != eraftpb::MessageType::MsgSnapshot) return false;
+  if (disks_.Of(message.to_peer().store_id()) != DiskUsage::kAlreadyFull) return false;
+  int voters = 0, full = 0;
+  for (const metapb::Peer& other : peer.region().peers()) {
+    if (other.role() == metapb::PeerRole::Learner) continue;
+    ++voters;
+    if (disks_.Of(other.store_id()) == DiskUsage::kAlreadyFull) ++full;
+  }
+  return full * 2 < voters;
 }
 
 // Between two batches the state of the engine is exactly that of the applied index.

@@ -15,6 +15,7 @@ bool Store::Due(MonotonicTime now, MonotonicTime* last, Duration interval) {
 
 void Store::Tick(MonotonicTime now) {
   if (failed_) return;
+  const MonotonicTime begin = context_.metrics != nullptr ? context_.metrics->Now() : now;
   for (auto& [id, peer] : peers_) {
     peer->Tick(now);
     if (peer->HasReady() || peer->stats.heartbeat_due) MarkDirty(peer.get());
@@ -37,10 +38,17 @@ void Store::Tick(MonotonicTime now) {
   if (Due(now, &last_leaderless_check_, context_.config->leader_missing_check)) {
     CheckLeaderless(now);
   }
+  constexpr Duration kDiskInterval = std::chrono::seconds(1);
+  if (disks_.own() != DiskUsage::kNormal && Due(now, &last_disk_check_, kDiskInterval)) {
+    LeaveFullDisk();
+  }
   constexpr Duration kSnapshotLife = std::chrono::seconds(30);
   if (Due(now, &last_snapshot_drop_, kSnapshotLife)) {
     for (auto& [id, peer] : peers_) peer->storage().DropIdleSnapshot();
     early_votes_.clear();
+  }
+  if (context_.metrics != nullptr) {
+    context_.metrics->ObserveSince(begin, &context_.metrics->process_tick);
   }
 }
 
@@ -59,6 +67,9 @@ void Store::Heartbeat(Peer* peer, MonotonicTime now) {
   for (const raft::PeerStatus& other : status.peers) {
     const metapb::Peer* meta = FindPeerById(peer->region(), other.id);
     if (meta == nullptr || other.id == peer->id().value) continue;
+    if (context_.metrics != nullptr && status.last_index >= other.match) {
+      context_.metrics->log_lag.Observe(static_cast<double>(status.last_index - other.match));
+    }
     // It cannot follow from the log alone: a snapshot is missing or on its way.
     if (other.match < peer->apply_state().truncated_index ||
         other.state == raft::ReplicationState::kSnapshot || other.match == 0) {
@@ -142,6 +153,16 @@ void Store::CheckSplits() {
     const metapb::Region& region = peer->region();
     output_->CheckSplit({peer->region_id(), region.region_epoch().version(), region.start_key(),
                          region.end_key(), false});
+  }
+}
+
+// A leader elsewhere can go on writing as long as a quorum has room.
+void Store::LeaveFullDisk() {
+  for (auto& [id, peer] : peers_) {
+    if (!peer->IsLeader()) continue;
+    const uint64_t to = Successor(*peer, DiskUsage::kNormal);
+    if (to == 0 || !peer->TransferLeader(PeerId(to)).ok()) continue;
+    MarkDirty(peer.get());
   }
 }
 

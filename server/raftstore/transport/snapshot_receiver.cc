@@ -13,13 +13,15 @@ constexpr std::string_view kPrefix = "recv_";
 }  // namespace
 
 SnapshotReceiver::SnapshotReceiver(engine::KvEngine* engine, FileSystem* fs, Executor* disk,
-                                   const RaftStoreConfig& config, Deliver deliver, log::Logger log)
+                                   const RaftStoreConfig& config, Deliver deliver,
+                                   Precheck precheck, log::Logger log)
     : engine_(engine),
       fs_(fs),
       disk_(disk),
       dir_(config.snapshot_dir),
       max_sessions_(config.max_receiving_snapshots),
       deliver_(std::move(deliver)),
+      precheck_(std::move(precheck)),
       log_(std::move(log)) {}
 
 absl::Status SnapshotReceiver::CleanFolder() {
@@ -39,6 +41,7 @@ absl::StatusOr<std::shared_ptr<SnapshotReceiver::Session>> SnapshotReceiver::Beg
       data.region().id() != message.region_id()) {
     return InvalidArgument("a snapshot stream without a snapshot message");
   }
+  if (refuse_) return Unavailable("the disk of this store is full");
   if (sessions_.fetch_add(1) >= max_sessions_) {
     --sessions_;
     return ResourceExhausted("{} snapshots are being received", max_sessions_.load());
@@ -50,8 +53,15 @@ absl::StatusOr<std::shared_ptr<SnapshotReceiver::Session>> SnapshotReceiver::Beg
   LOG_INFO(log_, "receiving a snapshot", {"region_id", message.region_id()},
            {"index", message.message().snapshot().metadata().index()},
            {"from", message.from_peer().store_id()});
-  return std::make_shared<Session>(shared_from_this(), message, std::move(stream),
-                                   std::move(builder));
+  auto session =
+      std::make_shared<Session>(shared_from_this(), message, std::move(stream), std::move(builder));
+  // While the first pieces come: a whole region is not sent to be thrown away.
+  precheck_(message, [session, disk = disk_](bool wanted) mutable {
+    disk->Post([session = std::move(session), wanted] {
+      if (!wanted) session->Fail(Unavailable("the region's place is taken or being cleared"));
+    });
+  });
+  return session;
 }
 
 SnapshotReceiver::Session::Session(std::shared_ptr<SnapshotReceiver> owner,
@@ -98,7 +108,7 @@ void SnapshotReceiver::Session::Complete() {
 }
 
 void SnapshotReceiver::Session::Fail(const absl::Status& status) {
-  failed_ = true;
+  if (failed_.exchange(true)) return;
   builder_.reset();  // With its files.
   LOG_WARN(owner_->log_, "snapshot refused", {"region_id", message_.region_id()},
            {"error", Message(status)});

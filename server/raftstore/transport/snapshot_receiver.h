@@ -25,9 +25,13 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
  public:
   using Deliver = std::function<void(raft_serverpb::RaftMessage, std::shared_ptr<SnapshotFiles>)>;
 
+  // Asks the store whether it would take the snapshot; answered on any thread.
+  using Precheck = std::function<void(raft_serverpb::RaftMessage, Callback<bool>)>;
+
   // `deliver` runs on `disk`, once a snapshot is complete.  Everything given must outlive it.
   SnapshotReceiver(engine::KvEngine* engine, FileSystem* fs, Executor* disk,
-                   const RaftStoreConfig& config, Deliver deliver, log::Logger log);
+                   const RaftStoreConfig& config, Deliver deliver, Precheck precheck,
+                   log::Logger log);
 
   // One snapshot being received; calls come from its stream's loop.
   class Session : public std::enable_shared_from_this<Session> {
@@ -39,11 +43,12 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
     void Add(std::string chunk);
     void End();
     void Abandon() { failed_ = true; }
+    // On `disk`.
+    void Fail(const absl::Status& status);
 
    private:
     void Write(const std::string& chunk);
     void Complete();
-    void Fail(const absl::Status& status);
 
     std::shared_ptr<SnapshotReceiver> owner_;
     raft_serverpb::RaftMessage message_;
@@ -58,6 +63,9 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
                                                  rpc::TypedStream<raft_serverpb::Done> stream);
   // How many may be under way from now on.
   void SetLimit(size_t max_sessions) { max_sessions_ = max_sessions; }
+  // A full disk takes none.
+  void Refuse(bool refuse) { refuse_ = refuse; }
+  size_t sessions() const { return sessions_; }
   // Removes what an earlier process left behind.
   absl::Status CleanFolder();
 
@@ -68,7 +76,9 @@ class SnapshotReceiver : public std::enable_shared_from_this<SnapshotReceiver> {
   const std::string dir_;
   std::atomic<size_t> max_sessions_;
   Deliver deliver_;
+  Precheck precheck_;
   log::Logger log_;
+  std::atomic<bool> refuse_{false};
   std::atomic<size_t> sessions_{0};
   std::atomic<uint64_t> next_{1};
 };

@@ -58,18 +58,21 @@ RawGetResult RawStorage::GetFrom(const RegionView& view, engine::Cf cf, std::str
   if (!value->VisibleAt(now)) return result;
   result.found = true;
   result.value = value->value;
+  CountRead(1, key.size() + value->value.size());
   if (value->expires_at != 0) result.ttl_seconds = value->expires_at - now;
   return result;
 }
 
 RawError RawStorage::ScanInto(const RegionView& view, engine::Cf cf, const RawRange& range,
-                              const RawScanOptions& options, size_t* bytes,
+                              const RawScanOptions& options, bool fill_cache, size_t* bytes,
                               std::vector<std::pair<std::string, std::string>>* pairs) const {
   const StoredRange stored = StoredRangeOf(codec_, range, options.reverse);
   if (RegionError e = CheckBounds(view, stored, options.reverse)) return e;
   if (stored.empty || options.limit == 0) return {};
-  const std::unique_ptr<engine::Iterator> it = view.NewIterator(cf, stored.lower, stored.upper);
+  const std::unique_ptr<engine::Iterator> it =
+      view.NewIterator(cf, stored.lower, stored.upper, fill_cache);
   const uint64_t now = NowSeconds();
+  const size_t before = *bytes;
   uint32_t taken = 0;
   for (options.reverse ? it->SeekToLast() : it->SeekToFirst(); it->Valid() && taken < options.limit;
        options.reverse ? it->Prev() : it->Next()) {
@@ -87,18 +90,19 @@ RawError RawStorage::ScanInto(const RegionView& view, engine::Cf cf, const RawRa
     ++taken;
   }
   if (!it->status().ok()) return RawError::Engine(it->status());
+  CountRead(taken, *bytes - before);
   return {};
 }
 
-RawDigestResult RawStorage::DigestOf(const RegionView& view,
-                                     const std::vector<RawRange>& ranges) const {
+RawDigestResult RawStorage::DigestOf(const RegionView& view, const std::vector<RawRange>& ranges,
+                                     bool fill_cache) const {
   RawDigestResult result;
   const uint64_t now = NowSeconds();
   for (const RawRange& range : ranges) {
     const StoredRange stored = StoredRangeOf(codec_, range, false);
     if (result.error = CheckBounds(view, stored, false); result.error) return result;
     const std::unique_ptr<engine::Iterator> it =
-        view.NewIterator(engine::Cf::kDefault, stored.lower, stored.upper);
+        view.NewIterator(engine::Cf::kDefault, stored.lower, stored.upper, fill_cache);
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
       const absl::StatusOr<RawValue> value = codec_.Decode(it->value());
       if (!value.ok()) {

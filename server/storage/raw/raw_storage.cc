@@ -98,10 +98,10 @@ void RawStorage::Scan(const RequestHeader& header, std::string_view cf_name, Raw
   Read<RawPairsResult>(
       header, ReadMode::kSnapshot, options.limit <= limits_.max_inline_scan,
       [this, cf, range = std::move(range), options](const RegionView& view,
-                                                    const engine::ReadOptions&) {
+                                                    const engine::ReadOptions& read) {
         RawPairsResult result;
         size_t bytes = 0;
-        result.error = ScanInto(view, cf, range, options, &bytes, &result.pairs);
+        result.error = ScanInto(view, cf, range, options, read.fill_cache, &bytes, &result.pairs);
         return result;
       },
       std::move(done));
@@ -120,11 +120,11 @@ void RawStorage::BatchScan(const RequestHeader& header, std::string_view cf_name
   Read<RawPairsResult>(
       header, ReadMode::kSnapshot, false,
       [this, cf, ranges = std::move(ranges), options](const RegionView& view,
-                                                      const engine::ReadOptions&) {
+                                                      const engine::ReadOptions& read) {
         RawPairsResult result;
         size_t bytes = 0;
         for (const RawRange& range : ranges) {
-          result.error = ScanInto(view, cf, range, options, &bytes, &result.pairs);
+          result.error = ScanInto(view, cf, range, options, read.fill_cache, &bytes, &result.pairs);
           if (result.error) break;
         }
         return result;
@@ -139,8 +139,8 @@ void RawStorage::Checksum(const RequestHeader& header, std::vector<RawRange> ran
   }
   Read<RawDigestResult>(
       header, ReadMode::kSnapshot, false,
-      [this, ranges = std::move(ranges)](const RegionView& view, const engine::ReadOptions&) {
-        return DigestOf(view, ranges);
+      [this, ranges = std::move(ranges)](const RegionView& view, const engine::ReadOptions& read) {
+        return DigestOf(view, ranges, read.fill_cache);
       },
       std::move(done));
 }

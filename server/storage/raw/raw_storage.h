@@ -1,6 +1,7 @@
 // RawStorage: every raw call, over the replicated engine.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -77,6 +78,12 @@ struct RawSwap {
   bool remove = false;  // Deletes instead of writing `value`.
 };
 
+// What reads have given out since the start; any thread.
+struct RawFlow {
+  std::atomic<uint64_t> keys{0};
+  std::atomic<uint64_t> bytes{0};
+};
+
 // Bounds on single requests.
 struct RawLimits {
   size_t max_key_bytes = 8 << 10;
@@ -84,6 +91,7 @@ struct RawLimits {
   size_t max_result_bytes = size_t{512} << 20;
   // Above these a read goes to the pool, so that it does not hold up an event loop.
   uint32_t max_inline_scan = 256;
+  int64_t pool_threads = 2;
   size_t max_inline_keys = 256;
 };
 
@@ -98,6 +106,7 @@ class RawStorage {
              RawLimits limits = {});
 
   const RawCodec& codec() const { return codec_; }
+  const RawFlow& flow() const { return flow_; }
 
   void Get(const RequestHeader& header, std::string_view cf, std::string_view key,
            Callback<RawGetResult> done);
@@ -136,17 +145,21 @@ class RawStorage {
   void Read(const RequestHeader& header, ReadMode mode, bool inline_allowed, ReadBody<Result> body,
             Callback<Result> done);
   template <class Result>
-  void ReadOnPool(MonotonicTime deadline, RegionView view, ReadBody<Result> body,
+  void ReadOnPool(const RequestHeader& header, RegionView view, ReadBody<Result> body,
                   Callback<Result> done);
   template <class Result>
   void ReadByQuorum(const RequestHeader& header, ReadBody<Result> body, Callback<Result> done);
 
+  Duration PoolWait() const {
+    return Duration(pool_waiting_ * pool_task_nanos_ / limits_.pool_threads);
+  }
   RawGetResult GetFrom(const RegionView& view, engine::Cf cf, std::string_view stored_key,
                        const engine::ReadOptions& options) const;
   RawError ScanInto(const RegionView& view, engine::Cf cf, const RawRange& range,
-                    const RawScanOptions& options, size_t* bytes,
+                    const RawScanOptions& options, bool fill_cache, size_t* bytes,
                     std::vector<std::pair<std::string, std::string>>* pairs) const;
-  RawDigestResult DigestOf(const RegionView& view, const std::vector<RawRange>& ranges) const;
+  RawDigestResult DigestOf(const RegionView& view, const std::vector<RawRange>& ranges,
+                           bool fill_cache) const;
   void Write(const RequestHeader& header, WriteCommand command,
              const std::vector<std::string_view>& keys, bool atomic, Callback<RawError> done);
   void SwapLatched(const RequestHeader& header, engine::Cf cf, RawSwap swap, Latches::Guard guard,
@@ -157,6 +170,10 @@ class RawStorage {
   RawError CheckKey(std::string_view key) const;
   bool FindCf(std::string_view name, engine::Cf* cf) const;
   uint64_t NowSeconds() const { return static_cast<uint64_t>(clock_->Wall().seconds()); }
+  void CountRead(uint64_t keys, uint64_t bytes) const {
+    flow_.keys.fetch_add(keys, std::memory_order_relaxed);
+    flow_.bytes.fetch_add(bytes, std::memory_order_relaxed);
+  }
   uint64_t ExpiryOf(uint64_t ttl_seconds) const;
 
   const RawCodec codec_;
@@ -164,6 +181,10 @@ class RawStorage {
   TaskRunner* const read_pool_;
   Clock* const clock_;
   const RawLimits limits_;
+  // Of the pool, to guess how long a read would wait.
+  std::atomic<int64_t> pool_waiting_{0};
+  std::atomic<int64_t> pool_task_nanos_{0};  // A moving mean.
+  mutable RawFlow flow_;
   Latches latches_;
 };
 

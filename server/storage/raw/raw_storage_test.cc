@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/errorpb.pb.h"
 #include "server/codec/keys.h"
 #include "server/storage/raw/fake_replicated_engine.h"
 #include "server/storage/raw/ttl_filter.h"
@@ -21,10 +22,12 @@ using testing::IsEmpty;
 
 class FakeClock : public Clock {
  public:
-  MonotonicTime Now() override { return {seconds * 1'000'000'000}; }
+  MonotonicTime Now() override { return {seconds * 1'000'000'000 + (nanos += nanos_per_look)}; }
   MonotonicTime CoarseNow() override { return Now(); }
   WallTime Wall() override { return {seconds * 1'000'000'000}; }
   int64_t seconds = 1'700'000'000;
+  int64_t nanos = 0;
+  int64_t nanos_per_look = 0;
 };
 
 // Runs what is posted when told to.
@@ -355,6 +358,28 @@ TEST(Latches, WaitersAreBounded) {
   ASSERT_TRUE(latches.Acquire({"a"}, [&](Latches::Guard g) { first = std::move(g); }));
   EXPECT_TRUE(latches.Acquire({"a"}, [](Latches::Guard) {}));
   EXPECT_FALSE(latches.Acquire({"a"}, [](Latches::Guard) {}));
+}
+
+TEST(RawStorage, AReadThatWouldWaitTooLongIsRefusedWithTheWait) {
+  Store store;
+  store.engine.lease = false;                // Every read goes through the pool.
+  store.clock.nanos_per_look = 100'000'000;  // And takes 100 ms there.
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(store.Get("k").error);
+  RequestHeader patient, hurried;
+  hurried.busy_threshold = std::chrono::milliseconds(50);
+  int served = 0, refused = 0;
+  uint32_t wait_ms = 0;
+  for (int i = 0; i < 10; ++i) {
+    store.raw.Get(i < 9 ? patient : hurried, "", "k", [&](RawGetResult result) {
+      if (!result.error) return void(++served);
+      ++refused;
+      wait_ms = result.error.region().proto().server_is_busy().estimated_wait_ms();
+    });
+  }
+  EXPECT_EQ(refused, 1);  // At once, the others wait.
+  EXPECT_GT(wait_ms, 200u);
+  store.pool.Drain();
+  EXPECT_EQ(served, 9);
 }
 
 }  // namespace
