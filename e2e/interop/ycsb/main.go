@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"hash/crc32"
@@ -44,6 +45,9 @@ var (
 	operations = flag.Int("operations", 2000, "operations per workload")
 	clients    = flag.Int("clients", 16, "concurrent clients")
 	size       = flag.Int("size", 1000, "bytes of a value")
+	load       = flag.Bool("load", true, "run the load phase; without it the records are there already")
+	seconds    = flag.Float64("seconds", 0, "end each phase after that time; 0: when all is done")
+	asJSON     = flag.Bool("json", false, "print each phase as a line of JSON")
 )
 
 func main() {
@@ -64,8 +68,10 @@ func run() error {
 	defer client.Close()
 	b := &bench{client: client}
 	b.inserted.Store(int64(*records))
-	if err := b.phase("load", *records, func(_ *rand.Rand, n int) error { return b.put(n) }); err != nil {
-		return err
+	if *load {
+		if err := b.phase("load", *records, func(_ *rand.Rand, n int) error { return b.put(n) }); err != nil {
+			return err
+		}
 	}
 	for _, letter := range *workloads {
 		m, ok := mixes[string(letter)]
@@ -86,7 +92,7 @@ type bench struct {
 	inserted atomic.Int64
 }
 
-// phase runs op count times over all clients and prints what it took.
+// phase runs op count times over all clients, or until the time is up, and prints what it took.
 func (b *bench) phase(name string, count int, op func(*rand.Rand, int) error) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -100,6 +106,9 @@ func (b *bench) phase(name string, count int, op func(*rand.Rand, int) error) er
 			r := rand.New(rand.NewSource(int64(c)))
 			for n := next.Add(1) - 1; n < int64(count) && errs[c] == nil; n = next.Add(1) - 1 {
 				start := time.Now()
+				if *seconds > 0 && start.Sub(begin).Seconds() > *seconds {
+					return
+				}
 				errs[c] = op(r, int(n))
 				latencies[c] = append(latencies[c], time.Since(start))
 			}
@@ -114,9 +123,22 @@ func (b *bench) phase(name string, count int, op func(*rand.Rand, int) error) er
 	}
 	all := slices.Concat(latencies...)
 	slices.Sort(all)
-	fmt.Printf("%-5s %7d operations  %9.0f/s  p50 %-10s p99 %s\n", name, count,
-		float64(count)/took.Seconds(), all[len(all)/2], all[len(all)*99/100])
-	return nil
+	return show(name, all, float64(len(all))/took.Seconds())
+}
+
+// show prints a phase; its latencies are sorted.
+func show(name string, latencies []time.Duration, rate float64) error {
+	if len(latencies) == 0 {
+		return fmt.Errorf("%s: no operation within the time", name)
+	}
+	at := func(f float64) time.Duration { return latencies[min(len(latencies)-1, int(f*float64(len(latencies))))] }
+	if !*asJSON {
+		_, err := fmt.Printf("%-5s %7d operations  %9.0f/s  p50 %-10s p99 %s\n", name, len(latencies), rate, at(.5), at(.99))
+		return err
+	}
+	micros := func(f float64) float64 { return float64(at(f).Nanoseconds()) / 1e3 }
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{"phase": name, "operations": len(latencies),
+		"ops_per_second": rate, "p50_us": micros(.5), "p99_us": micros(.99), "p999_us": micros(.999)})
 }
 
 func (b *bench) one(r *rand.Rand, m mix, latest bool) error {
