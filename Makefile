@@ -6,7 +6,7 @@ DATA ?= data
 
 PREFIX ?= /usr/local
 
-.PHONY: help run deps test-deps build unit e2e test sanitize lint fmt install clean
+.PHONY: help run deps test-deps build unit e2e test sanitize bench bench-report lint fmt install clean
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -37,6 +37,16 @@ sanitize: test-deps  ## the unit tests under ASan+UBSan
 	  cmake --preset $$preset >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; \
 	  cmake --build --preset $$preset --target unit_tests -j $(JOBS) && \
 	  ctest --preset $$preset -L unit -j $(JOBS) || exit 1; done
+
+bench: deps  ## measure against the original's figures (ARGS=--help tells more)
+	@mkdir -p build/bench && cmake --preset $(BUILD) >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset $(BUILD) -j $(JOBS) --target tikv-server pd-server tikv-ctl
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && go build -C e2e -o ../build/bench/bench ./bench && \
+	  build/bench/bench --bin build/$(BUILD)/bin $(ARGS)
+
+bench-report:  ## one page with plots of the newest figures (ARGS="FILE..." for others)
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && go build -C e2e -o ../build/bench/bench ./bench && \
+	  build/bench/bench report $(ARGS)
 
 lint: deps  ## formatting, the tree's rules, clang-tidy on what changed
 	@e2e/tidy/check
