@@ -170,6 +170,14 @@ class RawClient::Impl {
                .api_version = options.api_version,
                .attempt_timeout = options.attempt_timeout} {}
 
+  // Calls under way hold nothing but pointers to what is below: all of them must have ended before
+  // any of it goes.
+  ~Impl() {
+    timers.Stop();   // Drops, and thereby ends, what waits for PD or for another attempt,
+    stores.Close();  // what waits for a store,
+    pools.clear();   // and what runs on a completion thread.
+  }
+
   MonotonicTime Deadline(const RawOptions& o) {
     return clock.Now() + (o.timeout.count() > 0 ? o.timeout : options.timeout);
   }
@@ -260,9 +268,10 @@ RawClient::~RawClient() = default;
 absl::StatusOr<std::unique_ptr<RawClient>> RawClient::Connect(ClientOptions options) {
   if (options.pd_endpoints.empty()) return InvalidArgument("no PD endpoint given");
   auto impl = std::make_unique<Impl>(std::move(options));
-  RETURN_IF_ERROR(Await<absl::Status>([&](auto done) {
+  const absl::Status found = Await<absl::Status>([&](auto done) {
     impl->pd_channel.WaitForLeader(impl->options.connect_timeout, std::move(done));
-  }));
+  });
+  if (!found.ok()) return Unavailable("no PD member answers: {}", Message(found));
   return std::unique_ptr<RawClient>(new RawClient(std::move(impl)));
 }
 

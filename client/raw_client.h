@@ -78,7 +78,7 @@ class RawClient {
  public:
   // Asks PD for the cluster; fails when no endpoint answers within connect_timeout.
   static absl::StatusOr<std::unique_ptr<RawClient>> Connect(ClientOptions options);
-  // Calls under way end with Cancelled.
+  // Calls under way end with Cancelled; their callbacks have run when it returns.
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;

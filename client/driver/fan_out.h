@@ -31,7 +31,7 @@ class FanOut : public std::enable_shared_from_this<FanOut<Traits>> {
 
   // `items`: sorted by key.
   void Start(Items items) {
-    if (items.empty()) return std::move(done_)(Output());
+    if (items.empty()) return done_.Give(Output());
     Launch(std::move(items));
   }
 
@@ -93,14 +93,14 @@ class FanOut : public std::enable_shared_from_this<FanOut<Traits>> {
       }
       if (--running_ > 0) return;
     }
-    if (!status_.ok()) return std::move(done_)(status_);
-    std::move(done_)(std::move(output_));
+    if (!status_.ok()) return done_.Give(status_);
+    done_.Give(std::move(output_));
   }
 
   DriverContext* driver_;
   const MonotonicTime deadline_;
   const Request base_;
-  Result done_;
+  Owed<Output> done_;
 
   std::mutex mutex_;  // Guards what follows.
   int running_ = 0;

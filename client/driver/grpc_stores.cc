@@ -1,5 +1,7 @@
 #include "client/driver/grpc_stores.h"
 
+#include "lib/base/status.h"
+
 namespace tikv::client {
 namespace {
 
@@ -28,7 +30,7 @@ GrpcStores::GrpcStores(std::vector<rpc::ChannelPool*> pools, Executor* timers, C
   ExpireLater(shared_, timers);
 }
 
-GrpcStores::~GrpcStores() {
+void GrpcStores::Close() {
   {
     std::lock_guard lock(shared_->mutex);
     shared_->closed = true;
@@ -49,6 +51,7 @@ void GrpcStores::ExpireLater(std::shared_ptr<Shared> shared, Executor* timers) {
 
 std::shared_ptr<BatchStream> GrpcStores::Stream(const std::string& address) {
   std::lock_guard lock(shared_->mutex);
+  if (shared_->closed) return nullptr;
   Store& store = shared_->stores[address];
   if (store.streams.empty()) {
     for (rpc::ChannelPool* pool : pools_) {
@@ -61,14 +64,21 @@ std::shared_ptr<BatchStream> GrpcStores::Stream(const std::string& address) {
 void GrpcStores::Batched(const std::string& address, BatchRequest request,
                          std::chrono::milliseconds timeout,
                          Callback<absl::StatusOr<BatchResponse>> done) {
-  Stream(address)->Call(std::move(request), timeout, std::move(done));
+  const std::shared_ptr<BatchStream> stream = Stream(address);
+  if (stream == nullptr) return std::move(done)(Cancelled("the client is closing"));
+  stream->Call(std::move(request), timeout, std::move(done));
 }
 
 void GrpcStores::Unary(const std::string& address, std::string_view path, std::string request,
                        std::chrono::milliseconds timeout,
                        Callback<absl::StatusOr<std::string>> done) {
-  pools_.front()->Get(address)->Unary(path, std::move(request), {.timeout = timeout},
-                                      std::move(done));
+  std::shared_ptr<rpc::Channel> channel;
+  {
+    std::lock_guard lock(shared_->mutex);
+    if (!shared_->closed) channel = pools_.front()->Get(address);
+  }
+  if (channel == nullptr) return std::move(done)(Cancelled("the client is closing"));
+  channel->Unary(path, std::move(request), {.timeout = timeout}, std::move(done));
 }
 
 }  // namespace tikv::client

@@ -19,8 +19,10 @@ namespace tikv::client {
 class GrpcStores final : public StoreTransport {
  public:
   GrpcStores(std::vector<rpc::ChannelPool*> pools, Executor* timers, Clock* clock);
-  // Ends what is under way with Cancelled.
-  ~GrpcStores() override;
+  ~GrpcStores() override { Close(); }
+
+  // Ends what is under way in streams with Cancelled, and every later call.  Idempotent.
+  void Close();
 
   void Batched(const std::string& address, BatchRequest request, std::chrono::milliseconds timeout,
                Callback<absl::StatusOr<BatchResponse>> done) override;
@@ -35,6 +37,7 @@ class GrpcStores final : public StoreTransport {
   };
   struct Shared;  // What the expiry timer sees, so that it may outlive this object.
 
+  // Null once closed.
   std::shared_ptr<BatchStream> Stream(const std::string& address);
   static void ExpireLater(std::shared_ptr<Shared> shared, Executor* timers);
 

@@ -73,8 +73,8 @@ class RangeWalk : public std::enable_shared_from_this<RangeWalk<Walker>> {
   }
 
   void Finish(absl::Status status) {
-    if (!status.ok()) return std::move(done_)(std::move(status));
-    std::move(done_)(std::move(walker_.output));
+    if (!status.ok()) return done_.Give(std::move(status));
+    done_.Give(std::move(walker_.output));
   }
 
   DriverContext* driver_;
@@ -82,7 +82,7 @@ class RangeWalk : public std::enable_shared_from_this<RangeWalk<Walker>> {
   RangePart left_;
   const bool downwards_;
   Walker walker_;
-  Result done_;
+  Owed<typename Walker::Output> done_;
 };
 
 }  // namespace tikv::client

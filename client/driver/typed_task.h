@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/driver/methods.h"
+#include "client/driver/owed.h"
 #include "client/driver/region_task.h"
 #include "lib/base/status.h"
 
@@ -104,12 +105,12 @@ class PointTask final : public TypedTask<Method> {
  private:
   typename Method::Request Build(const Target&) override { return request_; }
   void Done(absl::Status status) override {
-    if (!status.ok()) return std::move(done_)(std::move(status));
-    std::move(done_)(std::move(this->response()));
+    if (!status.ok()) return done_.Give(std::move(status));
+    done_.Give(std::move(this->response()));
   }
 
   const typename Method::Request request_;
-  Result done_;
+  Owed<typename Method::Response> done_;
 };
 
 }  // namespace tikv::client
