@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "lib/base/status.h"
+#include "lib/config/command_line.h"
 #include "lib/config/config.h"
 #include "lib/config/literal.h"
 #include "lib/env/posix/file_system.h"
@@ -14,21 +14,14 @@ namespace tikv::pd {
 namespace {
 
 // Flags as given; unset ones leave the configuration alone.
-struct Flags {
-  std::optional<std::string> config, name, data_dir, client_urls, advertise_client_urls, peer_urls,
-      advertise_peer_urls, initial_cluster, join, metrics_addr, log_level, log_file, cacert, cert,
-      key;
-  bool config_check = false;
+struct Flags : config::CommonFlags {
+  std::optional<std::string> name, data_dir, client_urls, advertise_client_urls, peer_urls,
+      advertise_peer_urls, initial_cluster, join, metrics_addr, cacert, cert, key;
   bool force_new_cluster = false;
-  bool version = false;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
-  app->set_help_flag("-h,--help", "Print this text and exit");
-  app->add_flag("-V,--version", flags->version, "Print the version and exit");
-  app->add_option("--config", flags->config, "TOML configuration file");
-  app->add_flag("--config-check", flags->config_check,
-                "Check the configuration file, unknown keys included, and exit");
+  config::Declare(app, flags);
   app->add_option("--name", flags->name, "Name of this member [pd-<host name>]");
   app->add_option("--data-dir", flags->data_dir, "Folder of the data [default.<name>]");
   app->add_option("--client-urls", flags->client_urls,
@@ -43,8 +36,6 @@ void Declare(CLI::App* app, Flags* flags) {
                   "First members: name=peer-url[,name=peer-url...] [this one alone]");
   app->add_option("--join", flags->join, "Client URLs of a cluster to join");
   app->add_option("--metrics-addr", flags->metrics_addr, "Address of a Prometheus push gateway");
-  app->add_option("-L,--log-level", flags->log_level, "debug, info, warn, error or fatal");
-  app->add_option("--log-file", flags->log_file, "Log file [standard error]");
   app->add_option("--cacert", flags->cacert, "PEM file with the trusted authorities");
   app->add_option("--cert", flags->cert, "PEM file with this member's certificate");
   app->add_option("--key", flags->key, "PEM file with its private key");
@@ -53,23 +44,20 @@ void Declare(CLI::App* app, Flags* flags) {
 }
 
 void ApplyFlags(const Flags& flags, NodeConfig* config) {
-  const auto take = [](const std::optional<std::string>& flag, std::string* field) {
-    if (flag) *field = *flag;
-  };
-  take(flags.name, &config->name);
-  take(flags.data_dir, &config->data_dir);
-  take(flags.client_urls, &config->client_urls);
-  take(flags.advertise_client_urls, &config->advertise_client_urls);
-  take(flags.peer_urls, &config->peer_urls);
-  take(flags.advertise_peer_urls, &config->advertise_peer_urls);
-  take(flags.initial_cluster, &config->initial_cluster);
-  take(flags.join, &config->join);
-  take(flags.metrics_addr, &config->metric.address);
-  take(flags.log_level, &config->log.level);
-  take(flags.log_file, &config->log.file.filename);
-  take(flags.cacert, &config->security.cacert_path);
-  take(flags.cert, &config->security.cert_path);
-  take(flags.key, &config->security.key_path);
+  using config::Take;
+  config::Apply(flags, config);
+  Take(flags.name, &config->name);
+  Take(flags.data_dir, &config->data_dir);
+  Take(flags.client_urls, &config->client_urls);
+  Take(flags.advertise_client_urls, &config->advertise_client_urls);
+  Take(flags.peer_urls, &config->peer_urls);
+  Take(flags.advertise_peer_urls, &config->advertise_peer_urls);
+  Take(flags.initial_cluster, &config->initial_cluster);
+  Take(flags.join, &config->join);
+  Take(flags.metrics_addr, &config->metric.address);
+  Take(flags.cacert, &config->security.cacert_path);
+  Take(flags.cert, &config->security.cert_path);
+  Take(flags.key, &config->security.key_path);
   config->force_new_cluster = config->force_new_cluster || flags.force_new_cluster;
 }
 
@@ -137,12 +125,8 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   CLI::App app{"pd-server: the placement driver of a TiKV cluster", "pd-server"};
   Flags flags;
   Declare(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream text;
-    const int code = app.exit(error, text, text);
-    return Ended(code == 0 ? Action::kPrint : Action::kFail, text.str());
+  if (auto end = config::Parse(&app, argc, argv)) {
+    return Ended(end->asked ? Action::kPrint : Action::kFail, std::move(end->text));
   }
   if (flags.version) {
     return Ended(Action::kPrint,

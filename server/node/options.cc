@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
+#include "lib/config/command_line.h"
 #include "lib/config/config.h"
 #include "lib/env/posix/file_system.h"
 
@@ -12,21 +13,14 @@ namespace tikv::server {
 namespace {
 
 // Flags as given; unset ones leave the configuration alone.
-struct Flags {
+struct Flags : config::CommonFlags {
   std::optional<std::string> addr, advertise_addr, status_addr, advertise_status_addr;
-  std::optional<std::string> log_level, log_file, data_dir, capacity, pd, labels, config;
-  std::optional<std::string> config_info;
-  bool config_check = false;
+  std::optional<std::string> data_dir, capacity, pd, labels, config_info;
   bool print_sample_config = false;
-  bool version = false;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
-  app->set_help_flag("-h,--help", "Print this text and exit");
-  app->add_flag("-V,--version", flags->version, "Print the version and exit");
-  app->add_option("-C,--config", flags->config, "TOML configuration file");
-  app->add_flag("--config-check", flags->config_check,
-                "Check the configuration file, unknown keys included, and exit");
+  config::Declare(app, flags);
   app->add_flag("--print-sample-config", flags->print_sample_config,
                 "Print all configuration keys with their defaults and exit");
   app->add_option("--config-info", flags->config_info,
@@ -42,8 +36,6 @@ void Declare(CLI::App* app, Flags* flags) {
                   "Most that may be stored, such as 100GiB; 0: disk");
   app->add_option("--pd,--pd-endpoints", flags->pd, "PD addresses, separated by commas");
   app->add_option("--labels", flags->labels, "Labels of this store, such as zone=a,host=b");
-  app->add_option("-L,--log-level", flags->log_level, "debug, info, warn, error or fatal");
-  app->add_option("-f,--log-file", flags->log_file, "Log file [standard error]");
 }
 
 std::vector<std::string> SplitCommas(const std::string& text) {
@@ -56,16 +48,13 @@ std::vector<std::string> SplitCommas(const std::string& text) {
 }
 
 absl::Status ApplyFlags(const Flags& flags, NodeConfig* config) {
-  const auto take = [](const std::optional<std::string>& flag, std::string* field) {
-    if (flag.has_value()) *field = *flag;
-  };
-  take(flags.addr, &config->server.addr);
-  take(flags.advertise_addr, &config->server.advertise_addr);
-  take(flags.status_addr, &config->server.status_addr);
-  take(flags.advertise_status_addr, &config->server.advertise_status_addr);
-  take(flags.data_dir, &config->storage.data_dir);
-  take(flags.log_level, &config->log.level);
-  take(flags.log_file, &config->log.file.filename);
+  using config::Take;
+  config::Apply(flags, config);
+  Take(flags.addr, &config->server.addr);
+  Take(flags.advertise_addr, &config->server.advertise_addr);
+  Take(flags.status_addr, &config->server.status_addr);
+  Take(flags.advertise_status_addr, &config->server.advertise_status_addr);
+  Take(flags.data_dir, &config->storage.data_dir);
   if (flags.pd.has_value()) config->pd.endpoints = SplitCommas(*flags.pd);
   if (flags.capacity.has_value()) {
     const absl::StatusOr<Size> capacity = config::ParseSize(*flags.capacity);
@@ -115,12 +104,8 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   CLI::App app{"tikv-server: a store of a TiKV cluster", "tikv-server"};
   Flags flags;
   Declare(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream text;
-    const int code = app.exit(error, text, text);
-    return Ended(code == 0 ? Action::kPrint : Action::kFail, text.str());
+  if (auto end = config::Parse(&app, argc, argv)) {
+    return Ended(end->asked ? Action::kPrint : Action::kFail, std::move(end->text));
   }
   if (flags.version) return Ended(Action::kPrint, VersionText());
   if (flags.print_sample_config) return Ended(Action::kPrint, config::ToToml(NodeConfig()));
