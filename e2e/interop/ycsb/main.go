@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/log"
 	"github.com/tikv/client-go/v2/rawkv"
 	"go.uber.org/zap"
@@ -44,6 +45,7 @@ var (
 	records    = flag.Int("records", 1000, "records to load")
 	operations = flag.Int("operations", 2000, "operations per workload")
 	clients    = flag.Int("clients", 16, "concurrent clients")
+	v2         = flag.Bool("v2", false, "the stores run with API V2")
 	size       = flag.Int("size", 1000, "bytes of a value")
 	load       = flag.Bool("load", true, "run the load phase; without it the records are there already")
 	seconds    = flag.Float64("seconds", 0, "end each phase after that time; 0: when all is done")
@@ -61,7 +63,11 @@ func main() {
 }
 
 func run() error {
-	client, err := rawkv.NewClientWithOpts(context.Background(), strings.Split(*pdAddrs, ","))
+	api := kvrpcpb.APIVersion_V1
+	if *v2 {
+		api = kvrpcpb.APIVersion_V2
+	}
+	client, err := rawkv.NewClientWithOpts(context.Background(), strings.Split(*pdAddrs, ","), rawkv.WithAPIVersion(api))
 	if err != nil {
 		return err
 	}

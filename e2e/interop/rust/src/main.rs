@@ -1,9 +1,9 @@
-//! client-rust's raw client, unmodified, against a cluster: `interop PD_ADDRESS[,PD_ADDRESS...]`.
+//! client-rust's raw client, unmodified, against a cluster: `interop PD_ADDRESS[,PD_ADDRESS...] [v2]`.
 //!
 //! Its scan (0.4.0) starts over at the first key when it reaches the end of the last region, so
 //! the cluster must have a region border behind "rust/": `with-cluster -split s`.
 
-use tikv_client::{KvPair, RawClient, Result};
+use tikv_client::{Config, KvPair, RawClient, Result};
 
 fn key(n: usize) -> String {
     format!("rust/{n:06}")
@@ -55,7 +55,11 @@ async fn compare_and_swap(client: &RawClient) -> Result<()> {
 #[tokio::main]
 async fn main() -> Result<()> {
     let addresses = std::env::args().nth(1).expect("usage: interop PD_ADDRESS[,PD_ADDRESS...]");
-    let client = RawClient::new(addresses.split(',').collect()).await?;
+    let config = match std::env::args().nth(2).as_deref() {
+        Some("v2") => Config::default().with_default_keyspace(),
+        _ => Config::default(),
+    };
+    let client = RawClient::new_with_config(addresses.split(',').collect(), config).await?;
     points(&client).await?;
     batches_and_scans(&client).await?;
     compare_and_swap(&client).await?;

@@ -14,7 +14,7 @@ import org.tikv.shade.com.google.protobuf.ByteString;
 
 /**
  * client-java's raw client, unmodified and with its own deadlines (200 ms per call, 100 ms for a
- * health check), against a cluster: {@code Main PD_ADDRESS[,PD_ADDRESS...]}.
+ * health check), against a cluster: {@code Main PD_ADDRESS[,PD_ADDRESS...] [v1|v2|loaded]}.
  */
 public final class Main {
   private static ByteString bytes(String s) {
@@ -68,26 +68,48 @@ public final class Main {
     check(client.get(key).equals(Optional.of(bytes("2"))), "set the right value");
   }
 
-  /** Many calls under the client's own deadlines: one that is missed throws. */
-  private static void deadlines(RawKVClient client) {
-    for (int n = 0; n < 2000; n++) {
+  /**
+   * Many calls under the client's own deadlines. It repeats a call that missed its 200 ms, so time
+   * tells: `late` of 1000 may take longer, none may fail.
+   */
+  private static void deadlines(RawKVClient client, int late) {
+    final int calls = 4000;
+    List<Long> took = new ArrayList<>();
+    for (int n = 0; n < calls / 2; n++) {
       ByteString key = bytes("java/deadline/" + n % 100);
+      long begin = System.nanoTime();
       client.put(key, bytes("value " + n));
+      took.add(System.nanoTime() - begin);
+      begin = System.nanoTime();
       check(client.get(key).equals(Optional.of(bytes("value " + n))), "read own write " + n);
+      took.add(System.nanoTime() - begin);
     }
+    took.sort(null);
+    long missed = took.stream().filter(nanos -> nanos >= 200_000_000L).count();
+    System.out.printf(
+        "%d calls: p50 %.1f ms, p99 %.1f ms, longest %.1f ms, %d missed 200 ms%n",
+        calls, took.get(calls / 2) / 1e6, took.get(calls * 99 / 100) / 1e6,
+        took.get(calls - 1) / 1e6, missed);
+    check(missed * 1000 <= (long) late * calls, "deadlines of 200 ms were missed");
   }
 
   public static void main(String[] args) throws Exception {
     TiConfiguration conf = TiConfiguration.createRawDefault(args[0]);
     conf.setEnableAtomicForCAS(true);
+    String mode = args.length > 1 ? args[1] : "v1";
+    if (mode.equals("v2")) {
+      conf.setApiVersion(TiConfiguration.ApiVersion.V2);
+    }
     try (TiSession session = TiSession.create(conf);
         RawKVClient client = session.createRawClient()) {
-      points(client);
-      batchesAndScans(client);
-      compareAndSet(client);
-      deadlines(client);
+      if (!mode.equals("loaded")) {
+        points(client);
+        batchesAndScans(client);
+        compareAndSet(client);
+      }
+      deadlines(client, mode.equals("loaded") ? 1 : 0);
     }
-    System.out.println("client-java raw: 4 passed, 0 failed");
+    System.out.println("client-java raw, " + mode + ": passed");
     System.exit(0);
   }
 }
