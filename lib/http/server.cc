@@ -18,6 +18,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using Error = boost::system::error_code;
 
+// No SHA-1 signatures, no RSA keys below 2048 bits.
+constexpr int kSecurityLevel = 2;
 // Out of file descriptors: try again a little later.
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
@@ -52,7 +54,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     tcp::endpoint from = socket.remote_endpoint(failed);
     if (!failed) {
       std::string peer = fmt::format("{}:{}", from.address().to_string(), from.port());
-      StartSession(core_, std::move(socket), {}, std::move(peer), core_->tls != nullptr);
+      StartSession(core_, std::move(socket), {}, std::move(peer), core_->options.tls.enabled());
     }
     Accept();
   }
@@ -66,6 +68,7 @@ absl::StatusOr<std::unique_ptr<asio::ssl::context>> LoadTls(const TlsFiles& file
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
   Error error;
   context->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
+  SSL_CTX_set_security_level(context->native_handle(), kSecurityLevel);
   context->use_certificate_chain_file(files.cert_path, error);
   if (error) return InvalidArgument("certificate {}: {}", files.cert_path, error.message());
   context->use_private_key_file(files.key_path, asio::ssl::context::pem, error);
@@ -107,6 +110,13 @@ absl::StatusOr<tcp::acceptor> Bind(asio::io_context& io, const std::string& addr
 
 }  // namespace
 
+void RefreshTls(ServerCore& core) {
+  const int64_t now_ns =
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  if (!core.tls_files || !core.tls_files->Check(now_ns)) return;
+  if (auto loaded = LoadTls(core.options.tls); loaded.ok()) core.tls = *std::move(loaded);
+}
+
 struct Server::Impl {
   std::shared_ptr<ServerCore> core;
   asio::executor_work_guard<asio::io_context::executor_type> work;
@@ -121,6 +131,9 @@ struct Server::Impl {
 Server::Server(ServerOptions options, const Router* router)
     : impl_(std::make_shared<Impl>(std::make_shared<ServerCore>(std::move(options), router))) {
   if (impl_->core->options.tls.enabled()) {
+    const TlsFiles& files = impl_->core->options.tls;
+    impl_->core->tls_files.emplace(
+        std::vector<std::string>{files.ca_path, files.cert_path, files.key_path});
     auto tls = LoadTls(impl_->core->options.tls);
     if (tls.ok()) {
       impl_->core->tls = *std::move(tls);

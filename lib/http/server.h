@@ -13,16 +13,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/http/router.h"
 
 namespace tikv::http {
 
-// PEM files; with a CA file clients must present a certificate that it signed.
+// PEM files; with a CA file clients must present a certificate that it signed and, when
+// `allowed_names` is not empty, whose common name is in the list.  Replaced files are taken up by
+// connections that come later; ones that do not load leave the old ones in use.
 struct TlsFiles {
   std::string ca_path;
   std::string cert_path;
   std::string key_path;
+  std::vector<std::string> allowed_names;
   bool enabled() const { return !cert_path.empty(); }
 };
 

@@ -1,4 +1,5 @@
 // One HTTP/1.1 connection: read a request, have it answered, write, again.
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -162,7 +163,7 @@ class Session final : public SessionBase,
                               [self = this->shared_from_this()](Error error) {
                                 if (error) return self->Close();
                                 self->common_name_ = PeerCommonName(self->stream_.native_handle());
-                                self->AwaitRequest();
+                                self->PeerAllowed() ? self->AwaitRequest() : self->Close();
                               });
     } else {
       AwaitRequest();
@@ -236,6 +237,11 @@ class Session final : public SessionBase,
     size_t counted;  // Of StreamState::pending.
     size_t sent = 0;
   };
+
+  bool PeerAllowed() const {
+    const std::vector<std::string>& allowed = core_->options.tls.allowed_names;
+    return allowed.empty() || std::ranges::find(allowed, common_name_) != allowed.end();
+  }
 
   void Limit(std::chrono::seconds timeout) {
     beast::get_lowest_layer(stream_).expires_after(timeout);
@@ -408,7 +414,10 @@ void StartSession(std::shared_ptr<ServerCore> core, asio::ip::tcp::socket socket
   if (!tls) {
     std::make_shared<Session<beast::tcp_stream>>(core, std::move(peer), std::move(socket))
         ->Start(std::move(bytes));
-  } else if (core->tls != nullptr) {
+    return;
+  }
+  RefreshTls(*core);
+  if (core->tls != nullptr) {
     std::make_shared<Session<asio::ssl::stream<beast::tcp_stream>>>(
         core, std::move(peer), beast::tcp_stream(std::move(socket)), *core->tls)
         ->Start(std::move(bytes));

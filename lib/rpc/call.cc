@@ -146,6 +146,10 @@ std::optional<SteadyTime> CallContext::deadline() const {
   return SteadyTime(std::chrono::nanoseconds(call_->deadline_ns));
 }
 bool CallContext::cancelled() const { return call_->cancelled.load(std::memory_order_acquire); }
+bool CallContext::message_compressed() const { return call_->message_compressed; }
+void CallContext::CountDecodeError() const {
+  call_->server->stats.decode_errors.fetch_add(1, std::memory_order_relaxed);
+}
 void CallContext::OnCancel(Task task) const { call_->SetCancelTask(std::move(task)); }
 
 std::string UnaryCall::TakeRequest() {
@@ -159,6 +163,17 @@ namespace {
 std::unique_ptr<CallEnd> MakeEnd(absl::Status status, Metadata trailers) {
   if (status.ok() && trailers.empty()) return nullptr;
   return std::make_unique<CallEnd>(CallEnd{std::move(status), std::move(trailers)});
+}
+
+// Has the message go out as gzip when it is to; the caller's thread does the work.
+bool MaybeCompress(const Call& call, std::string* message, bool* framed) {
+  const size_t from = call.compress_from.load(std::memory_order_relaxed);
+  std::string_view plain = *message;
+  if (*framed) plain.remove_prefix(MessageReader::kPrefixBytes);
+  if (plain.size() < from) return false;
+  *message = Gzip(plain);
+  *framed = false;
+  return true;
 }
 
 // Answers a unary call unless somebody did.
@@ -187,15 +202,21 @@ RawResponder::~RawResponder() {
 }
 
 void RawResponder::Reply(std::string message, Metadata trailers) {
+  bool framed = false;
+  const bool compressed = MaybeCompress(*call_.get(), &message, &framed);
   Answer(std::exchange(call_, {}), {.kind = Completion::Kind::kReply,
+                                    .compressed = compressed,
                                     .bytes = std::move(message),
                                     .end = MakeEnd(absl::OkStatus(), std::move(trailers))});
 }
 
-void RawResponder::ReplyFramed(std::string framed, Metadata trailers) {
+void RawResponder::ReplyFramed(std::string message, Metadata trailers) {
+  bool framed = true;
+  const bool compressed = MaybeCompress(*call_.get(), &message, &framed);
   Answer(std::exchange(call_, {}), {.kind = Completion::Kind::kReply,
-                                    .framed = true,
-                                    .bytes = std::move(framed),
+                                    .framed = framed,
+                                    .compressed = compressed,
+                                    .bytes = std::move(message),
                                     .end = MakeEnd(absl::OkStatus(), std::move(trailers))});
 }
 
@@ -212,9 +233,11 @@ bool SendMessage(const CallRef& call, std::string bytes, bool framed) {
       call->answered.load(std::memory_order_acquire)) {
     return false;
   }
+  const bool compressed = MaybeCompress(*call.get(), &bytes, &framed);
   size_t size = bytes.size() + (framed ? 0 : MessageReader::kPrefixBytes);
   size_t before = call->pending.fetch_add(size, std::memory_order_relaxed);
-  Completion completion{.call = call, .kind = Completion::Kind::kSend, .framed = framed};
+  Completion completion{
+      .call = call, .kind = Completion::Kind::kSend, .framed = framed, .compressed = compressed};
   if (before + size > call->server->options.limits.max_output_bytes_per_stream && before > 0) {
     call->pending.fetch_sub(size, std::memory_order_relaxed);
     if (call->overflowed.exchange(true)) return false;
@@ -250,6 +273,9 @@ void ServerStream::Finish(absl::Status status, Metadata trailers) const {
 }
 size_t ServerStream::pending_bytes() const {
   return call_->pending.load(std::memory_order_relaxed);
+}
+void ServerStream::Compress(bool on) const {
+  call_->compress_from.store(on && call_->accepts_gzip ? 0 : SIZE_MAX, std::memory_order_relaxed);
 }
 void ServerStream::Pause() const { Ask(call_, Completion::Kind::kPause); }
 void ServerStream::Resume() const { Ask(call_, Completion::Kind::kResume); }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/rpc/gzip.h"
 #include "lib/rpc/loop.h"
 #include "lib/rpc/mailbox.h"
 #include "lib/rpc/message_reader.h"
@@ -106,13 +107,15 @@ class Call final : public Timer {
   std::string path;
   MetadataStore metadata;
   int64_t deadline_ns = 0;  // 0: none.
+  bool accepts_gzip = false;
 
   // --- Any thread.
   std::atomic<bool> answered{false};
   std::atomic<bool> cancelled{false};
   std::atomic<bool> abandoned{false};  // Counted in ServerState::abandoned.
   std::atomic<bool> overflowed{false};
-  std::atomic<size_t> pending{0};  // Bytes of output not yet taken by the connection.
+  std::atomic<size_t> pending{0};               // Bytes of output not yet taken by the connection.
+  std::atomic<size_t> compress_from{SIZE_MAX};  // Messages of at least this size go out as gzip.
 
   // --- The loop.
   Connection* connection;  // Null once the stream is closed.
@@ -143,7 +146,9 @@ class Call final : public Timer {
   bool unstable = false;    // In the connection's list of the same name.
   bool parked = false;
   bool gzip = false;
-  bool granted = false;  // May hold a message larger than its window.
+  bool message_compressed = false;      // The last one.
+  std::unique_ptr<Inflater> inflating;  // A large message that is still compressed.
+  bool granted = false;                 // May hold a message larger than its window.
   bool wants_grant = false;
   MessageReader reader;
   std::string_view request;  // Unary; in `owned` or, within one read, in the read buffer.
@@ -159,7 +164,8 @@ class Call final : public Timer {
   // Response side.
   OutQueue out;
   bool headers_sent = false;  // Submitted.
-  bool deferred = false;      // nghttp2 waits for more output.
+  bool announce_gzip = false;
+  bool deferred = false;  // nghttp2 waits for more output.
   bool ended = false;
   bool end_stream_sent = false;
   bool raw_body = false;         // A plain HTTP answer, without trailers.

@@ -1,6 +1,8 @@
 #include "lib/rpc/channel.h"
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <condition_variable>
 
@@ -19,22 +21,18 @@ namespace tikv::rpc {
 namespace {
 
 constexpr int kWindowBytes = 2 << 20;
+constexpr unsigned kCertificateRefreshSeconds = 1;
 
-std::string ReadFile(const std::string& path) {
-  std::string content;
-  if (path.empty()) return content;
-  if (FILE* file = fopen(path.c_str(), "rb")) {
-    char buffer[4096];
-    for (size_t n; (n = fread(buffer, 1, sizeof(buffer), file)) > 0;) content.append(buffer, n);
-    fclose(file);
-  }
-  return content;
-}
-
+// Certificates are read again when they change: new connections use what is there by then.
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles& tls) {
+  namespace experimental = grpc::experimental;
   if (tls.ca_path.empty() && !tls.enabled()) return grpc::InsecureChannelCredentials();
-  return grpc::SslCredentials(
-      {ReadFile(tls.ca_path), ReadFile(tls.key_path), ReadFile(tls.cert_path)});
+  experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(std::make_shared<experimental::FileWatcherCertificateProvider>(
+      tls.key_path, tls.cert_path, tls.ca_path, kCertificateRefreshSeconds));
+  if (!tls.ca_path.empty()) options.watch_root_certs();
+  if (tls.enabled()) options.watch_identity_key_cert_pairs();
+  return experimental::TlsCredentials(options);
 }
 
 grpc::ChannelArguments Arguments(const ChannelPoolOptions& o) {

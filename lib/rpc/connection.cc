@@ -12,11 +12,17 @@ namespace {
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr int64_t kPeekAgainNs = 5'000'000;
 constexpr size_t kMaxPeekBytes = 16 << 10;
-// Read at once from a connection whose last read held many frames, and from others: what a turn
-// costs depends on frames more than on bytes.
-constexpr size_t kManyFrames = 128;
-constexpr size_t kSmallRead = 16 << 10;
+// What a turn costs depends on frames more than on bytes, so as much is read at once as held so
+// many frames of the last read's kind.
+constexpr size_t kFramesPerRead = 256;
+constexpr size_t kSmallRead = 4 << 10;
 constexpr size_t kLargeRead = 128 << 10;
+// How long, and for how many bytes, an ended connection waits for its peer to close.
+constexpr int64_t kLingerNs = 1'000'000'000;
+constexpr size_t kLingerBytes = 1 << 20;
+constexpr size_t kLastWordsBytes = 64 << 10;
+// Of the usual bursts, what a peer gets that flooded us lately over another connection.
+constexpr double kSuspectShare = 0.01;
 
 int64_t Nanos(std::chrono::milliseconds ms) { return std::chrono::nanoseconds(ms).count(); }
 
@@ -38,15 +44,18 @@ Connection::Connection(std::shared_ptr<ServerState> server, Loop* loop, int fd, 
       last_read_ns_(created_ns_),
       last_progress_ns_(created_ns_),
       idle_since_ns_(created_ns_) {
-  resets_.Start(created_ns_);
-  controls_.Start(created_ns_);
+  const bool suspect = server_->flooders.Contains(peer_ip_, created_ns_);
+  resets_.Start(created_ns_, suspect ? kSuspectShare : 1);
+  controls_.Start(created_ns_, suspect ? kSuspectShare : 1);
 }
 
 Connection::~Connection() { CHECK(session_ == nullptr && calls_ == nullptr); }
 
 void Connection::Start() {
   // Without an HTTP side there is nothing to choose: TLS begins at once.
-  if (server_->tls != nullptr && !server_->http_handler) transport_.StartTls(server_->tls);
+  if (server_->tls != nullptr && !server_->http_handler) {
+    transport_.StartTls(server_->tls->Current(created_ns_));
+  }
   peek_later_ = server_->tls != nullptr && server_->http_handler != nullptr;
   loop_->Watch(transport_.fd(), EPOLLIN, this);
   ScheduleTick(created_ns_ + Nanos(limits_.handshake_timeout));
@@ -56,6 +65,7 @@ void Connection::OnEvents(uint32_t events) {
   if (state_ == State::kClosed) return;
   if ((events & EPOLLOUT) != 0 && WriteLeftover() && session_ != nullptr) loop_->MarkDirty(this);
   if (state_ == State::kClosed) return;
+  if (state_ == State::kLingering) return DiscardInput();
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || transport_.read_wants_write()) ReadOnce();
 }
 
@@ -70,7 +80,7 @@ bool Connection::ReadOnce() {
   }
   if (n == Transport::kTlsError) {
     stats_.tls_errors.fetch_add(1, std::memory_order_relaxed);
-    Close(CloseReason::kProtocol);
+    Linger();  // OpenSSL has sent an alert.
     return false;
   }
   if (n <= 0) {
@@ -111,7 +121,7 @@ bool Connection::SniffTls() {
       return false;
     case AlpnOffer::kYes:
       peek_later_ = false;
-      transport_.StartTls(server_->tls);
+      transport_.StartTls(server_->tls->Current(loop_->now_ns()));
       return true;
   }
   return false;
@@ -154,7 +164,14 @@ void Connection::HandOver(std::string bytes, bool tls) {
 bool Connection::Feed(std::string_view bytes) {
   ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()),
                                        bytes.size());
-  return n >= 0 && !terminating_;
+  if (n == NGHTTP2_ERR_FLOODED) {
+    // Answers to its control frames pile up because it does not read.
+    server_->flooders.Add(peer_ip_, loop_->now_ns());
+    Terminate(NGHTTP2_ENHANCE_YOUR_CALM, stats_.control_flood);
+  } else if (n < 0) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR, stats_.protocol_errors);
+  }
+  return !terminating_;
 }
 
 // Feeds nghttp2 what was read.  It passes over DATA on closed streams without telling us, so input
@@ -162,6 +179,7 @@ bool Connection::Feed(std::string_view bytes) {
 // is known.
 bool Connection::FeedFrames(std::string_view bytes) {
   bool had_reset = false;
+  const size_t size = bytes.size();
   size_t frames = 0;
   while (!bytes.empty()) {
     int32_t suspect = 0;
@@ -179,7 +197,8 @@ bool Connection::FeedFrames(std::string_view bytes) {
     bytes.remove_prefix(n);
     if (suspect != 0 && !IsOpen(suspect) && CheckClosedStream(suspect) != 0) return false;
   }
-  read_bytes_ = frames > kManyFrames ? kSmallRead : kLargeRead;
+  read_bytes_ =
+      frames == 0 ? kLargeRead : std::clamp(size / frames * kFramesPerRead, kSmallRead, kLargeRead);
   return true;
 }
 
@@ -187,9 +206,8 @@ bool Connection::Receive(std::string_view bytes) {
   const bool good = FeedFrames(bytes);
   StashRequests();
   if (!good) {
-    if (!terminating_) stats_.protocol_errors.fetch_add(1, std::memory_order_relaxed);
     Flush();  // A GOAWAY may say why.
-    Close(CloseReason::kProtocol);
+    Linger();
     return false;
   }
   if (!frames_.MidHeaders()) {
@@ -237,27 +255,60 @@ bool Connection::WriteLeftover() {
   leftover_ = {};
   leftover_at_ = 0;
   UpdateInterest();
+  if (state_ == State::kLingering) transport_.CloseWrite();
   return true;
 }
 
 void Connection::UpdateInterest() {
-  bool want = !leftover_.empty() || transport_.read_wants_write();
+  bool want = !leftover_.empty() || (!over() && transport_.read_wants_write());
   if (want == want_write_) return;
   want_write_ = want;
   loop_->Rewatch(transport_.fd(), want ? EPOLLIN | EPOLLOUT : EPOLLIN, this);
 }
 
-void Connection::Close(CloseReason reason) {
-  if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
+// REQUIRES: over().
+void Connection::EndSession() {
   loop_->timers().Cancel(this);
+  tick_due_ns_ = INT64_MAX;
   while (calls_ != nullptr) OnStreamClosed(*calls_, NGHTTP2_CANCEL);
   nghttp2_session_del(session_);
   session_ = nullptr;
   unstable_.clear();
-  parked_.clear();
+  parked_.Clear();
   drained_.clear();
-  grant_queue_.clear();
+  inflating_.Clear();
+  grant_queue_.Clear();
+}
+
+// Were the socket closed at once, the kernel would answer what the peer still sends with a reset,
+// and a reset takes from the peer what it has not read yet, our GOAWAY among it.  So only our side
+// is closed, and what comes is read and dropped until the peer closes, within bounds.
+void Connection::Linger() {
+  if (over()) return;
+  // Behind what the peer has yet to take: our last words.
+  if (session_ != nullptr && !leftover_.empty() && GatherOutput(kLastWordsBytes)) {
+    leftover_.append(loop_->write_buffer());
+  }
+  state_ = State::kLingering;
+  EndSession();
+  linger_until_ns_ = loop_->now_ns() + kLingerNs;
+  ScheduleTick(linger_until_ns_);
+  if (leftover_.empty()) transport_.CloseWrite();
+  UpdateInterest();
+}
+
+void Connection::DiscardInput() {
+  std::string& buffer = loop_->read_buffer();
+  long n = transport_.Discard(buffer.data(), buffer.size());
+  if (n == Transport::kAgain) return;
+  if (n > 0) discarded_bytes_ += static_cast<size_t>(n);
+  if (n <= 0 || discarded_bytes_ > kLingerBytes) Close(CloseReason::kDone);
+}
+
+void Connection::Close(CloseReason reason) {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  EndSession();
   if (transport_.fd() >= 0) loop_->Unwatch(transport_.fd());
   stats_.connections.fetch_sub(1, std::memory_order_relaxed);
   {
@@ -274,13 +325,14 @@ void Connection::GoAway() {
   if (state_ == State::kOpen) {
     nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
     Flush();
+    return Linger();
   }
   Close(CloseReason::kLimit);
 }
 
 void Connection::BeginDrain() {
   if (state_ == State::kSniffing) return Close(CloseReason::kServerStopped);
-  if (state_ == State::kClosed || draining_) return;
+  if (over() || draining_) return;
   draining_ = true;
   nghttp2_submit_shutdown_notice(session_);
   loop_->MarkDirty(this);

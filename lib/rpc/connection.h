@@ -4,7 +4,6 @@
 #include <absl/status/status.h>
 #include <nghttp2/nghttp2.h>
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "lib/rpc/call.h"
 #include "lib/rpc/closed_streams.h"
+#include "lib/rpc/fifo.h"
 #include "lib/rpc/frame_tracker.h"
 #include "lib/rpc/loop.h"
 #include "lib/rpc/token_bucket.h"
@@ -24,6 +24,7 @@ namespace tikv::rpc {
 //   timeouts.cc    time-outs, keepalive
 //   session.cc     nghttp2's callbacks
 //   request.cc     from bytes to handlers, flow control
+//   inflating.cc   compressed requests
 //   response.cc    from handlers to frames
 class Connection final : public EventSource, public Timer {
  public:
@@ -40,14 +41,18 @@ class Connection final : public EventSource, public Timer {
   void Flush();
   // Ends everything on the connection and retires it.  Not from within nghttp2's callbacks.
   void Close(CloseReason reason);
+  // The same for a connection that ends on our decision: its peer still gets to read our last
+  // words.
+  void Linger();
 
   // GOAWAY in two steps: the first says that the connection will end, the second which streams
   // were accepted.
   void BeginDrain();
   void FinishDrain();
-  // Closes an idle connection so that its client knows that nothing was lost.
+  // Ends an idle connection so that its client knows that nothing was lost.
   void GoAway();
   bool idle() const { return calls_ == nullptr; }
+  bool lingering() const { return state_ == State::kLingering; }
   int64_t last_activity_ns() const { return last_read_ns_; }
 
   static void Apply(Completion completion);
@@ -60,7 +65,7 @@ class Connection final : public EventSource, public Timer {
 
  private:
   friend struct SessionCallbacks;
-  enum class State { kSniffing, kOpen, kClosed };
+  enum class State { kSniffing, kOpen, kLingering, kClosed };
 
   // connection.cc
   bool Sniff(std::string_view bytes);
@@ -74,6 +79,9 @@ class Connection final : public EventSource, public Timer {
   bool Write(std::string_view bytes);
   bool WriteLeftover();
   void UpdateInterest();
+  void EndSession();
+  void DiscardInput();
+  bool over() const { return state_ == State::kLingering || state_ == State::kClosed; }
 
   // timeouts.cc
   void ScheduleTick(int64_t due_ns);
@@ -119,9 +127,16 @@ class Connection final : public EventSource, public Timer {
   void ReleaseGrant(Call& call);
   bool TryGrant(Call& call);
   void RefuseRequest(Call& call, absl::Status status);
+  static size_t HeldBytes(const Call& call);
+
+  // inflating.cc
+  bool Inflate(Call& call, std::string message, std::string* out);
+  void OnBadCompression(Call& call, const absl::Status& status);
+  void InflateSlice();
+  void OnInflated(Call& call, std::string message);
 
   // response.cc
-  void AddMessage(Call& call, std::string bytes, bool framed);
+  void AddMessage(Call& call, std::string bytes, bool framed, bool compressed);
   void EndCall(Call& call, std::unique_ptr<CallEnd> end);
   void EndWith(Call& call, absl::Status status);
   void HandleCompletion(Call& call, Completion completion);
@@ -135,6 +150,7 @@ class Connection final : public EventSource, public Timer {
   int SendData(Call& call, const uint8_t* frame_header, size_t bytes);
   void DropOutput(Call& call);
   void TellDrained();
+  bool GatherOutput(size_t enough);
 
   void Link(Call* call);
   void Unlink(Call* call);
@@ -159,13 +175,15 @@ class Connection final : public EventSource, public Timer {
   size_t read_bytes_;     // Of the next read.
   std::string leftover_;  // Accepted from nghttp2, not yet by the socket.
   size_t leftover_at_ = 0;
+  size_t discarded_bytes_ = 0;  // While lingering.
 
   Call* calls_ = nullptr;
   size_t call_count_ = 0;
   std::vector<CallRef> unstable_;  // Unary requests that lie in the read buffer.
-  std::deque<CallRef> parked_;
+  Fifo<CallRef> parked_;
   std::vector<CallRef> drained_;
-  std::deque<CallRef> grant_queue_;
+  Fifo<CallRef> inflating_;
+  Fifo<CallRef> grant_queue_;
   size_t granted_bytes_ = 0;
   size_t unfinished_bytes_ = 0;
   size_t output_bytes_ = 0;
@@ -183,6 +201,8 @@ class Connection final : public EventSource, public Timer {
   int64_t idle_since_ns_;
   int64_t ping_sent_ns_ = 0;  // 0: none under way.
   int64_t tick_due_ns_ = INT64_MAX;
+  int64_t linger_until_ns_ = 0;
+  int64_t finish_drain_ns_ = 0;  // 0: nothing to finish.
 };
 
 }  // namespace tikv::rpc

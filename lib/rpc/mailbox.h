@@ -26,6 +26,7 @@ struct Completion {
   CallRef call;
   Kind kind = Kind::kReply;
   bool framed = false;           // `bytes` starts with room for gRPC's prefix.
+  bool compressed = false;       // `bytes` is gzip.
   std::string bytes;             // kReply, kSend.
   std::unique_ptr<CallEnd> end;  // kReply, kEnd: null means OK; kInitialMetadata: in `trailers`.
 };

@@ -1,10 +1,13 @@
 // What a server may be told, and what it counts.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -68,6 +71,10 @@ struct ServerOptions {
   int loops = 2;
   std::string thread_name = "grpc-server";  // Loops are called <thread_name>-<n>.
   TlsFiles tls;
+  // Told, on a loop, when replaced TLS files were taken up, or why not (the old ones stay).
+  std::function<void(const absl::Status&)> on_tls_reload;
+  // Messages of at least this size are compressed for clients that accept it (gzip).
+  size_t compress_from_bytes = SIZE_MAX;
   ServerLimits limits;
 
   std::chrono::milliseconds keepalive_interval{10'000};
@@ -98,6 +105,8 @@ struct ServerStats {
   Counter evicted_idle{0};         // Oldest idle closed to make room.
   Counter unknown_protocol{0};
   Counter tls_errors{0};
+  Counter tls_reloads{0};
+  Counter tls_reload_errors{0};  // Replaced files that cannot be used.
   Counter protocol_errors{0};
   Counter header_limit{0};
   Counter continuation_limit{0};

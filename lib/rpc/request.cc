@@ -6,7 +6,6 @@
 // which lets it have credit as it arrives and counts against a quota.
 #include "lib/base/status.h"
 #include "lib/rpc/connection.h"
-#include "lib/rpc/inflate.h"
 #include "lib/rpc/server_state.h"
 
 namespace tikv::rpc {
@@ -41,6 +40,7 @@ void Connection::StartCall(Call& call) {
     return RefuseRequest(call, Unavailable("too many cancelled calls are still at work"));
   }
   if (call.deadline_ns != 0) loop_->timers().Set(&call, call.deadline_ns);
+  if (call.accepts_gzip) call.compress_from = server_->options.compress_from_bytes;
   if (call.method->unary) {
     if (call.half_closed) RefuseRequest(call, Internal("the request has no message"));
     return;
@@ -80,6 +80,7 @@ void Connection::OnEndStream(Call& call) {
   if (call.malformed) return;
   if (call.http_error != 0 && !call.ended) return AnswerHttp(call);
   if (call.discard || call.ended) return;
+  if (call.inflating) return;  // OnInflated goes on from here.
   if (call.handler != nullptr) {
     if (call.backlog.empty()) TellHalfClose(call);
     return;
@@ -92,6 +93,9 @@ void Connection::OnEndStream(Call& call) {
 }
 
 void Connection::FeedUnary(Call& call, std::string_view bytes) {
+  if (call.inflating) {
+    return RefuseRequest(call, Internal("a unary request has more than one message"));
+  }
   absl::StatusOr<size_t> taken =
       call.reader.Feed(bytes, limits_.max_message_bytes,
                        [&](std::string_view message, std::string* owned, bool compressed) {
@@ -101,12 +105,15 @@ void Connection::FeedUnary(Call& call, std::string_view bytes) {
     stats_.message_limit.fetch_add(1, std::memory_order_relaxed);
     return RefuseRequest(call, taken.status());
   }
+  if (*taken < bytes.size() && call.inflating) {
+    return RefuseRequest(call, Internal("a unary request has more than one message"));
+  }
   NoteIncomplete(call);
 }
 
 void Connection::FeedStream(Call& call, std::string_view bytes) {
   if (!call.paused && !call.parked && call.backlog.empty() && Overloaded()) Park(call);
-  if (call.paused || call.parked || !call.backlog.empty()) {
+  if (call.paused || call.parked || call.inflating || !call.backlog.empty()) {
     call.backlog.append(bytes);
     return NoteIncomplete(call);
   }
@@ -124,7 +131,7 @@ void Connection::FeedStream(Call& call, std::string_view bytes) {
   if (call.discard || call.ended) return;
   if (*taken < bytes.size()) call.backlog.assign(bytes.substr(*taken));
   ReturnCredit(call);
-  if (!call.reader.AtBoundary() || !call.backlog.empty()) {
+  if (!call.reader.AtBoundary() || !call.backlog.empty() || call.inflating) {
     NoteIncomplete(call);
   } else {
     call.stall_since_ns = 0;
@@ -135,22 +142,11 @@ void Connection::FeedStream(Call& call, std::string_view bytes) {
 bool Connection::PassMessage(Call& call, std::string_view message, std::string* owned,
                              bool compressed) {
   ReleaseGrant(call);
+  call.message_compressed = compressed;
   std::string inflated;
   if (compressed) {
-    if (!call.gzip) {
-      RefuseRequest(call, Internal("compressed message without grpc-encoding"));
-      return false;
-    }
-    absl::StatusOr<std::string> result =
-        Gunzip(message, {limits_.max_message_bytes, limits_.max_inflate_ratio});
-    if (!result.ok()) {
-      if (absl::IsResourceExhausted(result.status())) {
-        stats_.inflate_limit.fetch_add(1, std::memory_order_relaxed);
-      }
-      RefuseRequest(call, result.status());
-      return false;
-    }
-    inflated = *std::move(result);
+    std::string whole = owned != nullptr ? std::move(*owned) : std::string(message);
+    if (!Inflate(call, std::move(whole), &inflated)) return false;
     message = inflated;
     owned = &inflated;
   }
@@ -197,7 +193,8 @@ void Connection::TellHalfClose(Call& call) {
 void Connection::DeliverBacklog(Call& call) {
   if (call.delivering) return;  // Resumed from within OnMessage: the loop above goes on.
   call.delivering = true;
-  while (call.backlog_at < call.backlog.size() && !call.paused && !call.ended && !call.discard) {
+  while (call.backlog_at < call.backlog.size() && !call.paused && !call.inflating && !call.ended &&
+         !call.discard) {
     if (Overloaded()) {
       Park(call);
       break;
@@ -217,6 +214,7 @@ void Connection::DeliverBacklog(Call& call) {
   if (call.backlog_at < call.backlog.size() && !call.ended && !call.discard) return;
   call.backlog = {};
   call.backlog_at = 0;
+  if (call.inflating) return;
   Discharge(call);
   if (call.ended || call.discard) return;
   ReturnCredit(call);
@@ -239,15 +237,14 @@ void Connection::Park(Call& call) {
   if (call.parked) return;
   call.parked = true;
   stats_.parked.fetch_add(1, std::memory_order_relaxed);
-  parked_.emplace_back(&call);
+  parked_.Push(CallRef(&call));
   NoteIncomplete(call);
 }
 
 void Connection::UnparkCalls() {
   if (parked_.empty() || output_bytes_ > limits_.max_output_bytes_per_connection / 2) return;
   while (!parked_.empty() && !Overloaded()) {
-    CallRef call = std::move(parked_.front());
-    parked_.pop_front();
+    CallRef call = parked_.Pop();
     if (call->connection != this) continue;
     call->parked = false;
     if (call->discard || call->ended) continue;
@@ -281,23 +278,31 @@ void Connection::StashRequests() {
     }
     UpdateGrant(call);
     if (!call.granted) {
-      Charge(call, call.reader.buffered_bytes() + call.owned.size() + call.backlog.size());
+      Charge(call, HeldBytes(call));
     }
   }
   unstable_.clear();
 }
 
+size_t Connection::HeldBytes(const Call& call) {
+  size_t bytes = call.reader.buffered_bytes() + call.owned.size() + call.backlog.size();
+  if (call.inflating) bytes += call.inflating->held_bytes();
+  return bytes;
+}
+
 void Connection::Charge(Call& call, size_t bytes) {
   const size_t others = unfinished_bytes_ - call.charged;
   Discharge(call);
-  const bool alone = others == 0;
   const uint64_t total = stats_.unfinished_bytes.load(std::memory_order_relaxed);
+  // What inflates has no window that bounds it.
+  const bool alone = others == 0 && (total == 0 || !call.inflating);
   if (!alone && (others + bytes > limits_.max_unfinished_bytes_per_connection ||
                  total + bytes > limits_.max_unfinished_bytes)) {
     stats_.message_limit.fetch_add(1, std::memory_order_relaxed);
     call.reader.Clear();
     call.owned = {};
     call.backlog = {};
+    call.inflating.reset();
     return RefuseRequest(call, ResourceExhausted("too many bytes of unfinished requests"));
   }
   call.charged = bytes;
@@ -330,7 +335,7 @@ void Connection::UpdateGrant(Call& call) {
     if (!TryGrant(call)) {
       if (call.discard) return;
       call.wants_grant = true;
-      grant_queue_.emplace_back(&call);
+      grant_queue_.Push(CallRef(&call));
     }
   }
   if (call.granted) ReturnCredit(call);
@@ -361,12 +366,12 @@ void Connection::ReleaseGrant(Call& call) {
   call.granted = false;
   granted_bytes_ -= call.grant_bytes;
   server_->granted_bytes.fetch_sub(call.grant_bytes, std::memory_order_relaxed);
-  if (state_ == State::kClosed) return;
+  if (over()) return;
   while (!grant_queue_.empty()) {
     CallRef next = grant_queue_.front();
     bool waiting = next->connection == this && next->wants_grant;
     if (waiting && !TryGrant(*next.get()) && next->wants_grant && !next->discard) break;
-    grant_queue_.pop_front();
+    grant_queue_.Pop();
     if (!waiting) continue;
     next->wants_grant = false;
     if (!next->granted) continue;

@@ -1,4 +1,6 @@
 // From handlers to frames.
+#include <deque>
+
 #include "lib/base/check.h"
 #include "lib/base/status.h"
 #include "lib/rpc/connection.h"
@@ -59,7 +61,6 @@ class Fields {
 };
 
 void FillPrefix(size_t message_bytes, char* prefix) {
-  prefix[0] = 0;
   for (int i = 0; i < 4; ++i) prefix[1 + i] = static_cast<char>(message_bytes >> (24 - 8 * i));
 }
 
@@ -67,7 +68,7 @@ void FillPrefix(size_t message_bytes, char* prefix) {
 
 void Connection::Apply(Completion completion) {
   Call& call = *completion.call.get();
-  if (call.connection == nullptr || call.connection->state_ == State::kClosed) return;
+  if (call.connection == nullptr || call.connection->over()) return;
   Connection* self = call.connection;
   self->HandleCompletion(call, std::move(completion));
   self->loop_->MarkDirty(self);
@@ -80,10 +81,11 @@ void Connection::HandleCompletion(Call& call, Completion completion) {
       call.pending.fetch_add(
           completion.bytes.size() + (completion.framed ? 0 : MessageReader::kPrefixBytes),
           std::memory_order_relaxed);
-      AddMessage(call, std::move(completion.bytes), completion.framed);
+      AddMessage(call, std::move(completion.bytes), completion.framed, completion.compressed);
       return EndCall(call, std::move(completion.end));
     case Kind::kSend:
-      return AddMessage(call, std::move(completion.bytes), completion.framed);
+      return AddMessage(call, std::move(completion.bytes), completion.framed,
+                        completion.compressed);
     case Kind::kEnd:
       return EndCall(call, std::move(completion.end));
     case Kind::kInitialMetadata:
@@ -105,9 +107,12 @@ void Connection::HandleCompletion(Call& call, Completion completion) {
   }
 }
 
-void Connection::AddMessage(Call& call, std::string bytes, bool framed) {
+void Connection::AddMessage(Call& call, std::string bytes, bool framed, bool compressed) {
   OutMessage message{.bytes = std::move(bytes), .raw = framed || call.raw_body};
+  message.prefix[0] = compressed ? 1 : 0;
+  call.announce_gzip = call.announce_gzip || compressed;
   if (framed) {
+    message.bytes[0] = 0;
     FillPrefix(message.bytes.size() - MessageReader::kPrefixBytes, message.bytes.data());
   } else if (!call.raw_body) {
     FillPrefix(message.bytes.size(), message.prefix);
@@ -170,7 +175,7 @@ void Connection::AnswerHttp(Call& call) {
   call.raw_body = true;
   call.answered = true;
   call.pending.fetch_add(text.size(), std::memory_order_relaxed);
-  AddMessage(call, std::string(text), false);
+  AddMessage(call, std::string(text), false, false);
   EndCall(call, nullptr);
   loop_->MarkDirty(this);
 }
@@ -178,7 +183,8 @@ void Connection::AnswerHttp(Call& call) {
 void Connection::SubmitHeaders(Call& call) {
   call.headers_sent = true;
   nghttp2_data_provider provider = DataProviderOf(call);
-  if (!call.raw_body && call.initial_metadata == nullptr) {
+  const bool gzip = call.announce_gzip || call.compress_from != SIZE_MAX;
+  if (!call.raw_body && call.initial_metadata == nullptr && !gzip) {
     const nghttp2_nv plain[] = {ConstantField(":status", "200"),
                                 ConstantField("content-type", "application/grpc")};
     nghttp2_submit_response(session_, call.stream_id, plain, std::size(plain), &provider);
@@ -192,7 +198,8 @@ void Connection::SubmitHeaders(Call& call) {
   } else {
     fields.Constant(":status", "200");
     fields.Constant("content-type", "application/grpc");
-    fields.Add(*call.initial_metadata);
+    if (gzip) fields.Constant("grpc-encoding", "gzip");
+    if (call.initial_metadata != nullptr) fields.Add(*call.initial_metadata);
   }
   nghttp2_submit_response(session_, call.stream_id, fields.data(), fields.size(), &provider);
 }
@@ -282,29 +289,37 @@ void Connection::TellDrained() {
   }
 }
 
-void Connection::Flush() {
-  dirty_ = false;
-  if (state_ != State::kOpen || !WriteLeftover() || state_ == State::kClosed) return;
+// Fills the loop's write buffer with what nghttp2 has to say, up to about `enough` bytes.
+bool Connection::GatherOutput(size_t enough) {
   std::string& buffer = loop_->write_buffer();
   buffer.clear();
-  while (buffer.size() < kTurnBytes) {
+  while (buffer.size() < enough) {
     const uint8_t* bytes = nullptr;
     ssize_t n = nghttp2_session_mem_send(session_, &bytes);
-    if (n < 0) return Close(CloseReason::kProtocol);
+    if (n < 0) return false;
     if (n == 0) break;
     buffer.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(n));
   }
+  return true;
+}
+
+void Connection::Flush() {
+  dirty_ = false;
+  if (state_ != State::kOpen || !WriteLeftover() || state_ == State::kClosed) return;
+  if (!GatherOutput(kTurnBytes)) return Close(CloseReason::kProtocol);
+  const std::string& buffer = loop_->write_buffer();
   const bool more = buffer.size() >= kTurnBytes;
   if (!buffer.empty() && !Write(buffer)) return;
-  if (terminating_) return Close(CloseReason::kLimit);
+  if (terminating_ && !more) return Linger();
   if (leftover_.empty()) {
     if (more) loop_->MarkDirty(this);
     if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
-      return Close(CloseReason::kDone);
+      return Linger();
     }
   }
   TellDrained();
   UnparkCalls();
+  InflateSlice();
   StashRequests();
 }
 

@@ -24,11 +24,17 @@ constexpr size_t kEvictFraction = 100;
 // Beyond the limit by this share new connections are refused at once.
 constexpr size_t kOverflowFraction = 50;
 
+// Makes room on one loop: what lingers goes for good, the oldest idle ones are told to go.
 void EvictOldestIdle(Loop* loop, ServerStats* stats) {
-  std::vector<Connection*> idle;
+  std::vector<Connection*> idle, lingering;
   for (Connection* c : loop->connections()) {
-    if (c->idle()) idle.push_back(c);
+    if (c->lingering()) {
+      lingering.push_back(c);
+    } else if (c->idle()) {
+      idle.push_back(c);
+    }
   }
+  for (Connection* c : lingering) c->Close(Connection::CloseReason::kLimit);
   size_t n =
       std::min(idle.size(), std::max<size_t>(1, loop->connections().size() / kEvictFraction));
   std::partial_sort(
@@ -49,7 +55,7 @@ struct Server::Impl {
 
   void StartLoops();
   void OnAccept(int fd, std::string peer, std::string ip);
-  void EvictEverywhere();
+  void EvictEverywhere();  // On loop 0, as the next.
   bool Admit(const std::string& ip);
   void RunOnLoop(Loop& loop, Task task);
   void CloseListeners();
@@ -58,7 +64,7 @@ struct Server::Impl {
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<std::unique_ptr<Listener>> listeners;  // Touched on loop 0 only.
   size_t next_loop = 0;                              // Likewise.
-  std::atomic<size_t> evicting{0};                   // Loops that have yet to make room.
+  std::atomic<size_t> evicting{0};                   // Other loops that have yet to make room.
   std::mutex mutex;
   bool started = false;  // Guarded by mutex.
   bool stopped = false;
@@ -108,7 +114,8 @@ absl::StatusOr<int> Server::Listen(const std::string& address) {
   if (impl_->stopped) return FailedPrecondition("the server was stopped");
   if (!impl_->started) {
     if (impl_->shared->options.tls.enabled()) {
-      ASSIGN_OR_RETURN(impl_->shared->tls, TlsContext::Load(impl_->shared->options.tls));
+      ASSIGN_OR_RETURN(impl_->shared->tls,
+                       TlsSource::Open(impl_->shared->options, &impl_->shared->stats));
     }
   }
   ASSIGN_OR_RETURN(int fd, ListenOn(address));
@@ -145,11 +152,15 @@ void Server::Impl::RunOnLoop(Loop& loop, Task task) {
   done_cv.wait(lock, [&] { return done; });
 }
 
-// One round at a time: a burst of connections must not evict more than it needs.
+// The caller's loop makes room at once: others may be slow to come to it, and who connects next
+// must not be refused for that.  They do one round at a time: a burst of connections must not evict
+// more than it needs.
 void Server::Impl::EvictEverywhere() {
+  EvictOldestIdle(loops[0].get(), &shared->stats);
   if (evicting.load() != 0) return;
-  evicting = loops.size();
+  evicting = loops.size() - 1;
   for (auto& loop : loops) {
+    if (loop->InThread()) continue;
     bool posted = loop->mailbox()->Post(Task([this, loop = loop.get()] {
       EvictOldestIdle(loop, &shared->stats);
       --evicting;
@@ -161,10 +172,11 @@ void Server::Impl::EvictEverywhere() {
 // Whether a new connection is welcome; then it is counted.
 bool Server::Impl::Admit(const std::string& ip) {
   const ServerLimits& limits = shared->options.limits;
-  const size_t total = shared->stats.connections.load(std::memory_order_relaxed);
-  if (total >= limits.max_connections) {
+  const ServerStats::Counter& total = shared->stats.connections;
+  if (total.load(std::memory_order_relaxed) >= limits.max_connections) {
     EvictEverywhere();
-    if (total >= limits.max_connections + limits.max_connections / kOverflowFraction + 1) {
+    if (total.load(std::memory_order_relaxed) >=
+        limits.max_connections + limits.max_connections / kOverflowFraction + 1) {
       return false;
     }
   }
@@ -182,7 +194,10 @@ void Server::Impl::OnAccept(int fd, std::string peer, std::string ip) {
     close(fd);
     return;
   }
-  Loop* loop = loops[next_loop++ % loops.size()].get();
+  // When another loop is too slow to make room, it gets no more: the room that this one makes for
+  // it would never do.
+  const size_t to = evicting.load() != 0 ? 0 : next_loop++ % loops.size();
+  Loop* loop = loops[to].get();
   Task adopt([this, loop, fd, peer = std::move(peer), ip = std::move(ip)]() mutable {
     loop->Adopt(std::make_unique<Connection>(shared, loop, fd, std::move(peer), std::move(ip)));
   });

@@ -66,6 +66,10 @@ class CallContext {
   // True once nobody waits for the answer: cancelled by the client, past its deadline, or the
   // connection is gone.  Never true for a call that was answered.
   bool cancelled() const;
+  // Whether the message that the handler is being given came compressed.  On the loop only.
+  bool message_compressed() const;
+  // Counts a message that does not parse.
+  void CountDecodeError() const;
   // Runs `task` once when the call becomes cancelled, on the connection's loop, or at once, here,
   // when it already is.  Replaces an earlier task.  Destroyed unrun when the call is answered.
   void OnCancel(Task task) const;
@@ -86,8 +90,8 @@ class RawResponder {
 
   // `message` is the serialized message, without gRPC's prefix.
   void Reply(std::string message, Metadata trailers = {});
-  // `framed` starts with five bytes of room that the server fills with gRPC's prefix; see typed.h.
-  void ReplyFramed(std::string framed, Metadata trailers = {});
+  // `message` starts with five bytes of room that the server fills with gRPC's prefix; see typed.h.
+  void ReplyFramed(std::string message, Metadata trailers = {});
   // REQUIRES: !status.ok().
   void Fail(absl::Status status, Metadata trailers = {});
 
@@ -132,6 +136,9 @@ class ServerStream {
   bool SendFramed(std::string framed) const;
   // Sends initial metadata ahead of the first message; only before it.
   void SendInitialMetadata(Metadata metadata) const;
+  // Has what is sent from here on compressed, if the client accepts that.  For the first time
+  // before the first message and the initial metadata, which have to announce it.
+  void Compress(bool on) const;
   // Ends the stream after all queued messages.  Further calls are ignored.
   void Finish(absl::Status status, Metadata trailers = {}) const;
 

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "lib/rpc/call.h"
+#include "lib/rpc/flooders.h"
 #include "lib/rpc/server.h"
-#include "lib/rpc/transport.h"
+#include "lib/rpc/tls_source.h"
 
 namespace tikv::rpc {
 
@@ -32,7 +33,9 @@ struct ServerState {
   // Fixed before Listen.
   std::unordered_map<std::string, Method, StringHash, std::equal_to<>> methods;
   std::function<void(HandedOver)> http_handler;
-  std::shared_ptr<TlsContext> tls;
+  std::unique_ptr<TlsSource> tls;  // Null: plain text.
+
+  Flooders flooders;
 
   std::mutex mutex;
   std::unordered_map<std::string, size_t> connections_by_peer;  // Guarded by mutex; by IP.

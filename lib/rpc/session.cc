@@ -44,6 +44,10 @@ struct SessionCallbacks {
   static int FrameReceived(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     return Self(user_data).OnFrame(*frame);
   }
+  static int InvalidFrame(nghttp2_session*, const nghttp2_frame*, int, void* user_data) {
+    Self(user_data).stats_.protocol_errors.fetch_add(1, std::memory_order_relaxed);
+    return 0;
+  }
   static int DataChunk(nghttp2_session* session, uint8_t, int32_t stream_id, const uint8_t* data,
                        size_t size, void* user_data) {
     Connection& self = Self(user_data);
@@ -86,6 +90,7 @@ struct SessionCallbacks {
       nghttp2_session_callbacks_set_on_begin_headers_callback(t, BeginHeaders);
       nghttp2_session_callbacks_set_on_header_callback(t, Header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(t, FrameReceived);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(t, InvalidFrame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(t, DataChunk);
       nghttp2_session_callbacks_set_on_stream_close_callback(t, StreamClosed);
       nghttp2_session_callbacks_set_on_frame_send_callback(t, FrameSent);
@@ -139,11 +144,13 @@ int Connection::Terminate(uint32_t error_code, ServerStats::Counter& counter) {
 
 int Connection::ChargeControl() {
   if (controls_.Take(loop_->now_ns())) return 0;
+  server_->flooders.Add(peer_ip_, loop_->now_ns());
   return Terminate(NGHTTP2_ENHANCE_YOUR_CALM, stats_.control_flood);
 }
 
 int Connection::ChargeReset() {
   if (resets_.Take(loop_->now_ns())) return 0;
+  server_->flooders.Add(peer_ip_, loop_->now_ns());
   return Terminate(NGHTTP2_ENHANCE_YOUR_CALM, stats_.reset_flood);
 }
 
@@ -220,7 +227,9 @@ int Connection::OnHeader(Call& call, std::string_view name, std::string_view val
       stats_.unknown_encoding.fetch_add(1, std::memory_order_relaxed);
       call.refused = Unimplemented("grpc-encoding {} is not supported", value);
     }
-  } else if (!name.starts_with(':') && name != "te" && name != "grpc-accept-encoding") {
+  } else if (name == "grpc-accept-encoding") {
+    call.accepts_gzip = value.find("gzip") != std::string_view::npos;
+  } else if (!name.starts_with(':') && name != "te") {
     call.metadata.Add(name, value);
   }
   return 0;
@@ -332,6 +341,7 @@ void Connection::OnStreamClosed(Call& call, uint32_t error_code) {
   call.reader.Clear();
   call.owned = {};
   call.backlog = {};
+  call.inflating.reset();
   const bool complete = call.end_stream_sent && call.close_reason.ok();
   if (!complete) {
     call.ClaimAnswer();
@@ -343,8 +353,8 @@ void Connection::OnStreamClosed(Call& call, uint32_t error_code) {
   call.DropCancelTask();
   if (std::unique_ptr<StreamHandler> handler = std::move(call.handler)) {
     if (!complete && call.close_reason.ok()) {
-      call.close_reason = state_ == State::kClosed ? Cancelled("the connection was closed")
-                                                   : Cancelled("the client cancelled the call");
+      call.close_reason = over() ? Cancelled("the connection was closed")
+                                 : Cancelled("the client cancelled the call");
     }
     handler->OnClosed(call.close_reason);
   }

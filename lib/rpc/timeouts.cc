@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kIdleKeepaliveFactor = 6;
 // A request that gets at least this much in a stall window is slow, not stalled.
 constexpr size_t kStallBytes = 16 << 10;
+// Between the two GOAWAYs of a connection that is too old: requests on their way still get in.
+constexpr int64_t kAgeGraceNs = 200'000'000;
 
 int64_t Nanos(std::chrono::milliseconds ms) { return std::chrono::nanoseconds(ms).count(); }
 
@@ -48,6 +50,12 @@ bool Connection::CheckTimeouts(int64_t* next_ns) {
     Close(CloseReason::kTimeout);
     return false;
   };
+  if (state_ == State::kLingering) {
+    *next_ns = linger_until_ns_;
+    if (now < linger_until_ns_) return true;
+    Close(CloseReason::kTimeout);
+    return false;
+  }
   if (state_ == State::kSniffing) {
     if (!Expired(now, created_ns_, limits_.handshake_timeout, next_ns)) return true;
     return fail(stats_.handshake_timeouts);
@@ -68,7 +76,15 @@ bool Connection::CheckTimeouts(int64_t* next_ns) {
   }
   if (!draining_ && Expired(now, created_ns_, limits_.max_age, next_ns)) {
     BeginDrain();
-    FinishDrain();
+    finish_drain_ns_ = now + kAgeGraceNs;
+  }
+  if (finish_drain_ns_ != 0) {
+    if (now < finish_drain_ns_) {
+      *next_ns = std::min(*next_ns, finish_drain_ns_);
+    } else {
+      finish_drain_ns_ = 0;
+      FinishDrain();
+    }
   }
   return true;
 }
@@ -105,7 +121,7 @@ void Connection::CheckStalls(int64_t* next_ns) {
   const int64_t now = loop_->now_ns();
   for (Call* call = calls_; call != nullptr; call = call->next) {
     if (call->stall_since_ns == 0 || call->ended) continue;
-    bool ours = call->paused || call->parked || call->wants_grant;
+    bool ours = call->paused || call->parked || call->wants_grant || call->inflating;
     if (!ours && call->stall_bytes < kStallBytes &&
         Expired(now, call->stall_since_ns, limits_.body_stall_timeout, next_ns)) {
       stats_.stall_timeouts.fetch_add(1, std::memory_order_relaxed);

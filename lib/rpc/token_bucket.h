@@ -23,7 +23,11 @@ class TokenBucket {
     return true;
   }
   void Give(double n) { tokens_ = std::min(burst_, tokens_ + n); }
-  void Start(int64_t now_ns) { refilled_ns_ = now_ns; }
+  // With this share of the burst.
+  void Start(int64_t now_ns, double share) {
+    tokens_ = burst_ * share;
+    refilled_ns_ = now_ns;
+  }
 
  private:
   const double burst_;

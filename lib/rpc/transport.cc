@@ -90,7 +90,7 @@ bool TlsContext::Allows(SSL* ssl) const {
 
 Transport::~Transport() {
   if (ssl_ != nullptr) {
-    if (handshaken_) SSL_shutdown(ssl_);
+    if (handshaken_ && !write_closed_) SSL_shutdown(ssl_);
     SSL_free(ssl_);
   }
   if (fd_ >= 0) close(fd_);
@@ -157,6 +157,19 @@ long Transport::Write(std::string_view data) {
 
 long Transport::Peek(char* buffer, size_t size) {
   ssize_t n = recv(fd_, buffer, size, MSG_PEEK);
+  if (n > 0) return n;
+  return n < 0 && (errno == EAGAIN || errno == EINTR) ? kAgain : kClosed;
+}
+
+void Transport::CloseWrite() {
+  if (handshaken_) SSL_shutdown(ssl_);
+  ERR_clear_error();
+  write_closed_ = true;
+  shutdown(fd_, SHUT_WR);
+}
+
+long Transport::Discard(char* buffer, size_t size) {
+  ssize_t n = recv(fd_, buffer, size, 0);
   if (n > 0) return n;
   return n < 0 && (errno == EAGAIN || errno == EINTR) ? kAgain : kClosed;
 }

@@ -53,6 +53,10 @@ class Transport {
   long Write(std::string_view data);
   // What is in the socket, without taking it; plain only.
   long Peek(char* buffer, size_t size);
+  // Says that nothing follows.  Reading goes on, but only by Discard.
+  void CloseWrite();
+  // Takes bytes from the socket as they are, also under TLS.
+  long Discard(char* buffer, size_t size);
   // TLS wants to write in order to go on reading.
   bool read_wants_write() const { return read_wants_write_; }
   // Decrypted bytes that no readiness event will announce.
@@ -68,6 +72,7 @@ class Transport {
   SSL* ssl_ = nullptr;
   std::shared_ptr<TlsContext> tls_;
   bool handshaken_ = false;
+  bool write_closed_ = false;
   bool read_wants_write_ = false;
 };
 

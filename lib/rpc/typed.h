@@ -59,6 +59,7 @@ void Unary(Server& server, std::string path, Handler handler) {
       path, [path, handler = std::move(handler)](UnaryCall& call, RawResponder responder) mutable {
         Request request;
         if (absl::Status s = ParseMessage(call.request(), path, &request); !s.ok()) {
+          call.context().CountDecodeError();
           responder.Fail(std::move(s));
           return;
         }
@@ -112,6 +113,7 @@ class TypedStreamAdapter : public StreamHandler {
     request_.Clear();
     absl::Status s = ParseMessage(bytes, stream_.context().path(), &request_);
     if (s.ok()) return handler_->OnMessage(request_);
+    stream_.context().CountDecodeError();
     failed_ = s;
     stream_.Finish(std::move(s));
   }

@@ -1,11 +1,11 @@
 #include "lib/rpc/wire.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "lib/rpc/closed_streams.h"
+#include "lib/rpc/fifo.h"
 #include "lib/rpc/frame_tracker.h"
-#include "lib/rpc/inflate.h"
+#include "lib/rpc/gzip.h"
 #include "lib/rpc/message_reader.h"
 #include "lib/rpc/timer_heap.h"
 #include "lib/rpc/token_bucket.h"
@@ -13,20 +13,6 @@
 
 namespace tikv::rpc {
 namespace {
-
-std::string Gzip(std::string_view plain) {
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, plain.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 TEST(WireTest, ParsesTimeouts) {
   EXPECT_EQ(ParseTimeout("250m"), 250'000'000);
@@ -53,7 +39,7 @@ TEST(WireTest, Base64WithAndWithoutPadding) {
   EXPECT_EQ(Base64Decode("a!bc"), std::nullopt);
 }
 
-TEST(InflateTest, RoundTripAndLimits) {
+TEST(GzipTest, RoundTripAndLimits) {
   std::string text(3000, 'x');
   EXPECT_EQ(*Gunzip(Gzip(text), {1 << 20, 100}), text);
   EXPECT_EQ(*Gunzip(Gzip(""), {1 << 20, 100}), "");
@@ -61,10 +47,46 @@ TEST(InflateTest, RoundTripAndLimits) {
   EXPECT_TRUE(absl::IsResourceExhausted(Gunzip(Gzip(text), {2999, 100}).status()));
   std::string bomb = Gzip(std::string(64 << 20, '\0'));
   EXPECT_TRUE(absl::IsResourceExhausted(Gunzip(bomb, {1 << 30, 100}).status()));
+}
+
+TEST(GzipTest, BadDataIsRefused) {
+  const std::string good = Gzip(std::string(3000, 'x') + "and more");
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(Gunzip(good.substr(0, size), {1 << 20, 100}).ok()) << size;
+  }
+  for (size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x55);
+    (void)Gunzip(bad, {1 << 20, 100}).ok();  // Some bytes of the header do not matter.
+  }
   EXPECT_TRUE(absl::IsInternal(Gunzip("garbage", {1 << 20, 100}).status()));
-  std::string cut = Gzip(text);
-  cut.resize(cut.size() / 2);
-  EXPECT_TRUE(absl::IsInternal(Gunzip(cut, {1 << 20, 100}).status()));
+  EXPECT_FALSE(Gunzip(good + "x", {1 << 20, 100}).ok());
+}
+
+TEST(GzipTest, ASizeThatIsALieIsRefused) {
+  std::string bomb = Gzip(std::string(64 << 20, '\0'));
+  for (uint32_t claimed : {0u, 1u, 1u << 20, (64u << 20) - 1, (64u << 20) + 1}) {
+    memcpy(bomb.data() + bomb.size() - 4, &claimed, 4);
+    const absl::Status s = Gunzip(bomb, {1 << 30, 100'000}).status();
+    EXPECT_EQ(absl::IsResourceExhausted(s), claimed < 64u << 20) << claimed << " " << s;
+    EXPECT_FALSE(s.ok());
+  }
+}
+
+TEST(GzipTest, InflatesInSteps) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += fmt::format("{} ", i);
+  Inflater inflater(Gzip(text), {text.size(), 100});
+  int steps = 0;
+  for (bool done = false; !done; ++steps) {
+    const size_t before = inflater.held_bytes();
+    auto result = inflater.Step(10'000);
+    ASSERT_TRUE(result.ok()) << result.status();
+    done = *result;
+    EXPECT_LE(inflater.held_bytes() - before, 10'000u);
+  }
+  EXPECT_GE(steps, static_cast<int>(text.size() / 10'000));
+  EXPECT_TRUE(inflater.TakeOutput() == text);
 }
 
 std::string Framed(std::string_view message) {
@@ -131,6 +153,19 @@ struct CountingTimer : Timer {
   int id;
 };
 
+TEST(FifoTest, KeepsOrder) {
+  Fifo<int> fifo;
+  int next = 0, expected = 0;
+  for (int round = 0; round < 200; ++round) {
+    for (int i = 0; i < 5; ++i) fifo.Push(next++);
+    for (int i = 0; i < (round < 150 ? 4 : 8) && !fifo.empty(); ++i) {
+      EXPECT_EQ(fifo.front(), expected);
+      EXPECT_EQ(fifo.Pop(), expected++);
+    }
+  }
+  EXPECT_TRUE(fifo.empty());
+}
+
 TEST(TimerHeapTest, FiresInOrderAndForgetsCancelled) {
   TimerHeap heap;
   std::vector<int> fired;
@@ -153,7 +188,7 @@ TEST(TimerHeapTest, FiresInOrderAndForgetsCancelled) {
 
 TEST(TokenBucketTest, BurstThenRate) {
   TokenBucket bucket(3, 1000);
-  bucket.Start(0);
+  bucket.Start(0, 1);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(bucket.Take(0));
   EXPECT_FALSE(bucket.Take(500'000));
   EXPECT_TRUE(bucket.Take(1'600'000));
