@@ -29,7 +29,7 @@ func TestRow01IdleConnections(t *testing.T) {
 	raiseFileLimit(t, 12_000)
 	s := startServer(t, "--max-connections=2000", "--max-connections-per-peer=100000")
 	before := s.stats()
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		var conns []net.Conn
 		defer func() {
 			for _, c := range conns {
@@ -39,7 +39,8 @@ func TestRow01IdleConnections(t *testing.T) {
 		for i := 0; i < 10_000; i++ {
 			c, err := net.Dial("tcp", s.addr())
 			if err != nil {
-				t.Fatalf("connection %d: %v", i, err)
+				t.Errorf("connection %d: %v", i, err)
+				return
 			}
 			c.Write([]byte(http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
 			conns = append(conns, c)
@@ -89,7 +90,7 @@ func TestRow01FileExhaustion(t *testing.T) {
 
 func TestRow02ContinuationFlood(t *testing.T) {
 	s := startServer(t)
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		before := s.stats()
 		for round := 0; round < 20; round++ {
 			p := dialPeer(t, s)
@@ -106,23 +107,40 @@ func TestRow02ContinuationFlood(t *testing.T) {
 	t.Logf("continuation limit struck %d, header limit %d", s.stats()["continuation_limit"], s.stats()["header_limit"])
 }
 
+// again repeats an attack for long enough to see what it does to a neighbour.
+func again(attack func()) {
+	for start := time.Now(); time.Since(start) < time.Second; {
+		attack()
+	}
+}
+
 func TestRow03HugeHpackString(t *testing.T) {
 	s := startServer(t)
 	before := s.stats()
-	p := dialPeer(t, s)
-	// Literal header whose name claims to be 2^30 bytes long.
-	block := append([]byte{0x40, 0x7f}, 0x81, 0xff, 0xff, 0xff, 0x03)
-	must(t, p.fr.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, append(block, "abc"...)))
-	code, _ := p.waitClosed(10 * time.Second)
-	if code != http2.ErrCodeCompression {
-		t.Errorf("closed with %v", code)
-	}
-	grew(t, s, before, 2)
+	underAttack(t, s, func(s *server) {
+		again(func() {
+			p := dialPeer(t, s)
+			// Literal header whose name claims to be 2^30 bytes long.
+			block := append([]byte{0x40, 0x7f}, 0x81, 0xff, 0xff, 0xff, 0x03)
+			must(t, p.fr.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, append(block, "abc"...)))
+			code, _ := p.waitClosed(10 * time.Second)
+			if code != http2.ErrCodeCompression {
+				t.Errorf("closed with %v", code)
+			}
+			p.conn.Close()
+		})
+	})
+	grew(t, s, before, 4)
 }
 
 func TestRow04BadHeaders(t *testing.T) {
 	s := startServer(t)
+	underAttack(t, s, func(s *server) { again(func() { badHeaders(t, s) }) })
+}
+
+func badHeaders(t *testing.T, s *server) {
 	p := dialPeer(t, s)
+	defer p.conn.Close()
 	if got := p.call(1, emptyCall, message(0, nil), "te", "gzip"); got != "PROTOCOL_ERROR" {
 		t.Errorf("te: gzip: %s", got)
 	}
@@ -146,7 +164,7 @@ func TestRow04BadHeaders(t *testing.T) {
 func TestRow05RapidReset(t *testing.T) {
 	s := startServer(t)
 	before := s.stats()
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		total, rounds := 0, 0
 		for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); rounds++ {
 			p := dialPeer(t, s)
@@ -199,18 +217,7 @@ func TestRow06ControlFloods(t *testing.T) {
 	for name, flood := range floods {
 		t.Run(name, func(t *testing.T) {
 			before := s.stats()
-			p := dialPeer(t, s)
-			var batch bytes.Buffer
-			fr := http2.NewFramer(&batch, nil)
-			for i := 0; i < 1000; i++ {
-				flood(fr)
-			}
-			for i := 0; i < 1000; i++ {
-				if _, err := p.conn.Write(batch.Bytes()); err != nil {
-					break
-				}
-			}
-			p.waitClosed(10 * time.Second)
+			underAttack(t, s, func(s *server) { again(func() { controlFlood(t, s, flood) }) })
 			grew(t, s, before, 8)
 		})
 	}
@@ -220,8 +227,30 @@ func TestRow06ControlFloods(t *testing.T) {
 	}
 }
 
+func controlFlood(t *testing.T, s *server, flood func(fr *http2.Framer)) {
+	p := dialPeer(t, s)
+	defer p.conn.Close()
+	var batch bytes.Buffer
+	fr := http2.NewFramer(&batch, nil)
+	for i := 0; i < 1000; i++ {
+		flood(fr)
+	}
+	for i := 0; i < 1000; i++ {
+		if _, err := p.conn.Write(batch.Bytes()); err != nil {
+			break
+		}
+	}
+	p.waitClosed(10 * time.Second)
+}
+
 func TestRow07Slow(t *testing.T) {
 	s := startServer(t, "--stall-timeout-ms=2000")
+	n := newNeighbour(t, s)
+	t.Logf("neighbour quiet:     %v", n.measure(500*time.Millisecond))
+	t.Logf("neighbour during:    %v", n.measureDuring(func() { slow(t, s) }))
+}
+
+func slow(t *testing.T, s *server) {
 	t.Run("preface", func(t *testing.T) {
 		c, err := net.Dial("tcp", s.addr())
 		must(t, err)
@@ -279,11 +308,16 @@ func TestRow07Slow(t *testing.T) {
 func TestRow08HugePrefix(t *testing.T) {
 	s := startServer(t)
 	before := s.stats()
-	p := dialPeer(t, s)
-	if got := p.call(1, "/raw.Test/Echo", append([]byte{0, 0xff, 0xff, 0xff, 0xff}, make([]byte, 10)...)); got != exhausted {
-		t.Errorf("status %s", got)
-	}
-	grew(t, s, before, 2)
+	underAttack(t, s, func(s *server) {
+		again(func() {
+			p := dialPeer(t, s)
+			defer p.conn.Close()
+			if got := p.call(1, "/raw.Test/Echo", append([]byte{0, 0xff, 0xff, 0xff, 0xff}, make([]byte, 10)...)); got != exhausted {
+				t.Errorf("status %s", got)
+			}
+		})
+	})
+	grew(t, s, before, 4)
 }
 
 func TestRow09GzipBomb(t *testing.T) {
@@ -295,7 +329,7 @@ func TestRow09GzipBomb(t *testing.T) {
 	}
 	z.Close()
 	s := startServer(t)
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		for i := 0; i < 5; i++ {
 			p := dialPeer(t, s)
 			if got := p.call(1, "/raw.Test/Echo", message(1, bomb.Bytes()), "grpc-encoding", "gzip"); got != exhausted {
@@ -308,9 +342,49 @@ func TestRow09GzipBomb(t *testing.T) {
 	}
 }
 
+// A large message that compresses well is no attack, and its neighbours do not wait for all of it.
+func TestLargeCompressedMessage(t *testing.T) {
+	plain := make([]byte, 48<<20)
+	for i := range plain {
+		plain[i] = byte(i * i >> 9 & 15)
+	}
+	var compressed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&compressed, gzip.BestSpeed)
+	z.Write(plain)
+	z.Close()
+	t.Logf("%d bytes as %d", len(plain), compressed.Len())
+	s := startServer(t)
+	underAttack(t, s, func(s *server) {
+		again(func() {
+			p := dialPeer(t, s)
+			defer p.conn.Close()
+			must(t, p.open(1, "/raw.Test/Length", "grpc-encoding", "gzip"))
+			window := newWindow(p)
+			for rest := message(1, compressed.Bytes()); len(rest) > 0; {
+				n := min(len(rest), 16384)
+				if !window.take(n) || p.fr.WriteData(1, n == len(rest), rest[:n]) != nil {
+					t.Fatal("cut off")
+				}
+				rest = rest[n:]
+			}
+			if got := <-window.status; got != okStatus {
+				t.Errorf("status %s", got)
+			}
+		})
+	})
+	if got := s.stats()["unfinished_bytes"]; got != 0 {
+		t.Errorf("%d bytes are still held", got)
+	}
+}
+
 func TestRow10UnknownCompression(t *testing.T) {
 	s := startServer(t)
+	underAttack(t, s, func(s *server) { again(func() { unknownCompression(t, s) }) })
+}
+
+func unknownCompression(t *testing.T, s *server) {
 	p := dialPeer(t, s)
+	defer p.conn.Close()
 	if got := p.call(1, emptyCall, message(1, []byte("x")), "grpc-encoding", "snappy"); got != unimplemented {
 		t.Errorf("snappy: %s", got)
 	}
@@ -330,7 +404,12 @@ func TestRow10UnknownCompression(t *testing.T) {
 
 func TestRow11to14BadMessages(t *testing.T) {
 	s := startServer(t)
+	underAttack(t, s, func(s *server) { again(func() { badMessages(t, s) }) })
+}
+
+func badMessages(t *testing.T, s *server) {
 	p := dialPeer(t, s)
+	defer p.conn.Close()
 	id := uint32(1)
 	call := func(path string, body []byte) string {
 		got := p.call(id, path, message(0, body))
@@ -350,7 +429,9 @@ func TestRow11to14BadMessages(t *testing.T) {
 			t.Fatalf("random bytes: %s", got)
 		}
 	}
-	t.Logf("%d of 200 random messages did not parse", bad)
+	if bad < 100 {
+		t.Errorf("%d of 200 random messages did not parse", bad)
+	}
 	cases := map[string][]byte{
 		"truncated varint": {0x10, 0xff},
 		"wrong wire type":  {0x1b, 0x01},
@@ -376,7 +457,7 @@ func TestRow11to14BadMessages(t *testing.T) {
 func TestRow15ReaderThatNeverReads(t *testing.T) {
 	s := startServer(t, "--stall-timeout-ms=3000")
 	before := s.stats()
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		var wg sync.WaitGroup
 		for c := 0; c < 4; c++ {
 			p := dialPeer(t, s)
@@ -403,7 +484,7 @@ func TestRow15ReaderThatNeverReads(t *testing.T) {
 func TestUnfinishedMessages(t *testing.T) {
 	s := startServer(t)
 	before := s.stats()
-	underAttack(t, s, func() {
+	underAttack(t, s, func(s *server) {
 		p := dialPeer(t, s)
 		window := newWindow(p)
 		prefix := []byte{0, 0, 0xf0, 0, 0} // 15 MiB.
@@ -426,14 +507,15 @@ func TestUnfinishedMessages(t *testing.T) {
 
 // window follows the connection's flow control, which a sender has to keep to.
 type window struct {
-	mu   sync.Mutex
-	cond *sync.Cond
-	left int
-	gone bool
+	mu     sync.Mutex
+	cond   *sync.Cond
+	left   int
+	gone   bool
+	status chan string // Of each call that ends.
 }
 
 func newWindow(p *peer) *window {
-	w := &window{left: 65535 - 200*5}
+	w := &window{left: 65535 - 200*5, status: make(chan string, 1024)}
 	w.cond = sync.NewCond(&w.mu)
 	go func() {
 		for {
@@ -441,6 +523,9 @@ func newWindow(p *peer) *window {
 			w.mu.Lock()
 			if f, ok := frame.(*http2.WindowUpdateFrame); ok && f.StreamID == 0 {
 				w.left += int(f.Increment)
+			}
+			if f, ok := frame.(*http2.MetaHeadersFrame); ok && f.StreamEnded() {
+				w.status <- grpcStatus(f)
 			}
 			w.gone = err != nil
 			w.cond.Broadcast()

@@ -42,3 +42,11 @@ func TestAuthorityIsURL(t *testing.T) {
 	n := newNeighbour(t, startServer(t), grpc.WithAuthority("http://127.0.0.1:2379"))
 	must(t, n.echo())
 }
+
+// The server ends every connection after a short while (GOAWAY in two steps); no call fails of it.
+func TestAgingConnections(t *testing.T) {
+	n := newNeighbour(t, startServer(t, "--max-age-ms=150"))
+	if l := n.measure(2 * time.Second); l.failed > 0 || l.n < 100 {
+		t.Errorf("%v", l)
+	}
+}

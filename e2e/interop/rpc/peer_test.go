@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"net"
+	"runtime"
 	"sort"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
+
+var control = flag.Bool("control", false, "measure the neighbour under attacks on another server, too")
 
 // peer is an HTTP/2 client without manners: it sends whatever a test tells it to.
 type peer struct {
@@ -94,12 +97,7 @@ func (p *peer) status(id uint32) string {
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
 			if f.StreamID == id && f.StreamEnded() {
-				for _, field := range f.Fields {
-					if field.Name == "grpc-status" {
-						return field.Value
-					}
-				}
-				return "no status"
+				return grpcStatus(f)
 			}
 		case *http2.RSTStreamFrame:
 			if f.StreamID == id {
@@ -109,6 +107,15 @@ func (p *peer) status(id uint32) string {
 			return "GOAWAY " + f.ErrCode.String()
 		}
 	}
+}
+
+func grpcStatus(f *http2.MetaHeadersFrame) string {
+	for _, field := range f.Fields {
+		if field.Name == "grpc-status" {
+			return field.Value
+		}
+	}
+	return "no status"
 }
 
 // waitClosed reads until the server closes; returns the GOAWAY code seen, if any.
@@ -198,30 +205,42 @@ func (n *neighbour) measureUntil(stop <-chan struct{}) latency {
 	}
 }
 
+func (n *neighbour) measureDuring(attack func()) latency {
+	stop, result := make(chan struct{}), make(chan latency)
+	go func() { result <- n.measureUntil(stop) }()
+	attack()
+	close(stop)
+	return <-result
+}
+
 func (n *neighbour) measure(d time.Duration) latency {
 	stop := make(chan struct{})
 	time.AfterFunc(d, func() { close(stop) })
 	return n.measureUntil(stop)
 }
 
-// underAttack runs attack and reports memory and the neighbour's latency before and during it.
-func underAttack(t *testing.T, s *server, attack func()) {
+// underAttack runs attack and reports memory and the neighbour's latency: before, while the same
+// attack goes against another server of this machine (what its CPU time alone costs), and during it.
+func underAttack(t *testing.T, s *server, attack func(s *server)) {
 	t.Helper()
+	// Enough for the neighbour to be scheduled beside the attacker by the kernel, not by Go.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(16))
 	n := newNeighbour(t, s)
 	quiet := n.measure(500 * time.Millisecond)
+	var elsewhere latency
+	if *control {
+		other := startServer(t, s.args...)
+		elsewhere = n.measureDuring(func() { attack(other) })
+	}
 	before := s.stats()
-	stop := make(chan struct{})
-	var during latency
-	var wg sync.WaitGroup
-	wg.Add(1)
-	go func() { defer wg.Done(); during = n.measureUntil(stop) }()
-	attack()
-	close(stop)
-	wg.Wait()
+	during := n.measureDuring(func() { attack(s) })
 	after := s.stats()
 	t.Logf("memory: before %s, peak %s, after %s", mib(before["rss_kib"]), mib(after["peak_kib"]), mib(after["rss_kib"]))
-	t.Logf("neighbour quiet:  %v", quiet)
-	t.Logf("neighbour during: %v", during)
+	t.Logf("neighbour quiet:     %v", quiet)
+	if *control {
+		t.Logf("neighbour elsewhere: %v", elsewhere)
+	}
+	t.Logf("neighbour during:    %v", during)
 	if during.failed > 0 {
 		t.Errorf("%d calls of the neighbour failed", during.failed)
 	}

@@ -21,6 +21,7 @@ var serverPath = flag.String("server", "", "path of rpc-test-server")
 // server is one running rpc-test-server.
 type server struct {
 	t     *testing.T
+	args  []string
 	port  string
 	stdin io.WriteCloser
 	cmd   *exec.Cmd
@@ -42,7 +43,7 @@ func startServer(t *testing.T, args ...string) *server {
 	must(t, cmd.Start())
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	must(t, err)
-	s := &server{t: t, port: strings.TrimSpace(line), stdin: stdin, cmd: cmd}
+	s := &server{t: t, args: args, port: strings.TrimSpace(line), stdin: stdin, cmd: cmd}
 	t.Cleanup(func() {
 		stdin.Close()
 		done := make(chan error, 1)
@@ -65,6 +66,10 @@ func (s *server) stats() map[string]int64 {
 	s.t.Helper()
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get("http://" + s.addr() + "/stats")
+	for tries := 0; err != nil && tries < 10; tries++ { // At its limit of connections it may refuse.
+		time.Sleep(10 * time.Millisecond)
+		response, err = client.Get("http://" + s.addr() + "/stats")
+	}
 	must(s.t, err)
 	defer response.Body.Close()
 	stats := map[string]int64{}

@@ -44,6 +44,8 @@ std::string StatsJson(const rpc::ServerStats& s) {
   add("unknown_method", s.unknown_method), add("bad_request", s.bad_request);
   add("handshake_timeouts", s.handshake_timeouts), add("stall_timeouts", s.stall_timeouts);
   add("keepalive_timeouts", s.keepalive_timeouts), add("parked", s.parked);
+  add("tls_errors", s.tls_errors), add("tls_reloads", s.tls_reloads);
+  add("tls_reload_errors", s.tls_reload_errors);
   add("deadline_exceeded", s.deadline_exceeded), add("cancelled", s.cancelled);
   return out + "}\n";
 }
@@ -53,6 +55,7 @@ int Run(int argc, char** argv) {
   rpc::ServerOptions options;
   std::string address = "127.0.0.1:0";
   int body_stall_ms = 30'000;
+  int max_age_ms = 0;
   bool with_http = true;
   app.add_option("--http", with_http, "serve GET /stats as HTTP/1.1 on the same port");
   app.add_option("--addr", address);
@@ -63,7 +66,10 @@ int Run(int argc, char** argv) {
   app.add_option("--max-connections", options.limits.max_connections);
   app.add_option("--max-connections-per-peer", options.limits.max_connections_per_peer);
   app.add_option("--stall-timeout-ms", body_stall_ms);
+  app.add_option("--max-age-ms", max_age_ms, "end each connection (GOAWAY) when it is so old");
+  app.add_option("--allowed-name", options.tls.allowed_names, "common names of clients");
   CLI11_PARSE(app, argc, argv);
+  options.limits.max_age = std::chrono::milliseconds(max_age_ms);
   options.limits.body_stall_timeout = std::chrono::milliseconds(body_stall_ms);
   options.limits.output_stall_timeout = std::chrono::milliseconds(body_stall_ms);
 
@@ -71,7 +77,8 @@ int Run(int argc, char** argv) {
   ThreadExecutor timers({.name = "timers"}, &clock);
   http::Router router;
   http::ServerOptions http_options;
-  http_options.tls = {options.tls.ca_path, options.tls.cert_path, options.tls.key_path};
+  http_options.tls = {options.tls.ca_path, options.tls.cert_path, options.tls.key_path,
+                      options.tls.allowed_names};
   http::Server http(http_options, &router);
   rpc::Server server(options);
   RegisterTestService(server, &timers);

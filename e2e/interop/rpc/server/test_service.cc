@@ -21,6 +21,7 @@ using grpc::testing::StreamingOutputCallRequest;
 using grpc::testing::StreamingOutputCallResponse;
 using grpc::testing::TestOrcaReport;
 using xds::data::orca::v3::OrcaLoadReport;
+using xds::data::orca::v3::OrcaLoadReportRequest;
 
 constexpr char kEchoInitial[] = "x-grpc-test-echo-initial";
 constexpr char kEchoTrailing[] = "x-grpc-test-echo-trailing-bin";
@@ -41,6 +42,10 @@ class OwnLoad {
   void Set(const TestOrcaReport& report) {
     std::lock_guard lock(mutex_);
     report_ = report;
+  }
+  OrcaLoadReport Report() {
+    std::lock_guard lock(mutex_);
+    return ToLoadReport(report_);
   }
   OrcaLoadReport Merged(const SimpleRequest& request) {
     std::lock_guard lock(mutex_);
@@ -74,6 +79,12 @@ void EchoInitial(const rpc::ServerStream& stream) {
   }
 }
 
+// Whether the request came compressed if its client says that it does.
+template <class Request>
+bool AsExpected(const Request& request, const rpc::CallContext& context) {
+  return !request.expect_compressed().value() || context.message_compressed();
+}
+
 // UnaryCall, as a stream because it may send initial metadata.
 class UnaryCallHandler final : public rpc::TypedStreamHandler<SimpleRequest> {
  public:
@@ -83,6 +94,9 @@ class UnaryCallHandler final : public rpc::TypedStreamHandler<SimpleRequest> {
   }
 
   void OnMessage(const SimpleRequest& request) override {
+    if (!AsExpected(request, stream_.context())) {
+      return stream_.Finish(InvalidArgument("the request is not compressed"));
+    }
     rpc::Metadata trailers = EchoTrailers(stream_.context());
     trailers.emplace_back(kLoadReport, load_->Merged(request).SerializeAsString());
     if (request.response_status().code() != 0) {
@@ -92,6 +106,7 @@ class UnaryCallHandler final : public rpc::TypedStreamHandler<SimpleRequest> {
     SimpleResponse response;
     FillPayload(request.response_size(), response.mutable_payload());
     if (request.fill_server_id()) response.set_server_id("lib/rpc");
+    if (request.response_compressed().value()) stream_.raw().Compress(true);
     stream_.Send(response);
     stream_.Finish(absl::OkStatus(), std::move(trailers));
   }
@@ -108,6 +123,9 @@ class InputHandler final : public rpc::TypedStreamHandler<StreamingInputCallRequ
   explicit InputHandler(rpc::TypedStream<StreamingInputCallResponse> stream)
       : stream_(std::move(stream)) {}
   void OnMessage(const StreamingInputCallRequest& request) override {
+    if (!AsExpected(request, stream_.context())) {
+      return stream_.Finish(InvalidArgument("the request is not compressed"));
+    }
     total_ += static_cast<int>(request.payload().body().size());
   }
   void OnHalfClose() override {
@@ -132,7 +150,7 @@ class Output : public std::enable_shared_from_this<Output> {
   void Add(const StreamingOutputCallRequest& request) {
     std::lock_guard lock(mutex_);
     for (const auto& p : request.response_parameters())
-      waiting_.push_back({p.size(), p.interval_us()});
+      waiting_.push_back({p.size(), p.interval_us(), p.compressed().value()});
     if (request.response_status().code() != 0) status_ = Wanted(request.response_status());
     PumpLocked();
   }
@@ -146,6 +164,7 @@ class Output : public std::enable_shared_from_this<Output> {
   struct Wish {
     int size;
     int delay_us;
+    bool compressed;
   };
 
   void PumpLocked() {
@@ -161,6 +180,7 @@ class Output : public std::enable_shared_from_this<Output> {
       }
       StreamingOutputCallResponse response;
       FillPayload(waiting_.front().size, response.mutable_payload());
+      stream_.raw().Compress(waiting_.front().compressed);
       waiting_.pop_front();
       stream_.Send(response);
     }
@@ -196,10 +216,42 @@ class OutputHandler final : public rpc::TypedStreamHandler<StreamingOutputCallRe
   std::shared_ptr<OwnLoad> load_;
 };
 
+// OpenRcaService: reports the server's load at an interval for as long as the client wants.
+class LoadReports final : public rpc::TypedStreamHandler<OrcaLoadReportRequest> {
+ public:
+  LoadReports(rpc::TypedStream<OrcaLoadReport> stream, Executor* timers,
+              std::shared_ptr<OwnLoad> load)
+      : stream_(std::move(stream)), timers_(timers), load_(std::move(load)) {}
+
+  void OnMessage(const OrcaLoadReportRequest& request) override {
+    const auto asked = std::chrono::seconds(request.report_interval().seconds()) +
+                       std::chrono::nanoseconds(request.report_interval().nanos());
+    Send(stream_, timers_, load_, std::max<std::chrono::nanoseconds>(asked, kShortest));
+  }
+  void OnHalfClose() override {}
+  void OnClosed(const absl::Status&) override {}
+
+ private:
+  static constexpr std::chrono::milliseconds kShortest{100};
+
+  static void Send(rpc::TypedStream<OrcaLoadReport> stream, Executor* timers,
+                   std::shared_ptr<OwnLoad> load, std::chrono::nanoseconds interval) {
+    if (!stream.Send(load->Report())) return;
+    timers->PostAfter(interval, [=] { Send(stream, timers, load, interval); });
+  }
+
+  rpc::TypedStream<OrcaLoadReport> stream_;
+  Executor* const timers_;
+  std::shared_ptr<OwnLoad> load_;
+};
+
 // For attacks and load: bytes without any protobuf.
 void RegisterRaw(rpc::Server& server) {
   server.RegisterUnary("/raw.Test/Echo", [](rpc::UnaryCall& call, rpc::RawResponder responder) {
     responder.Reply(call.TakeRequest());
+  });
+  server.RegisterUnary("/raw.Test/Length", [](rpc::UnaryCall& call, rpc::RawResponder responder) {
+    responder.Reply(fmt::format("{}", call.request().size()));
   });
   // As many bytes as the request's text says.
   server.RegisterUnary("/raw.Test/Blob", [](rpc::UnaryCall& call, rpc::RawResponder responder) {
@@ -234,6 +286,11 @@ void RegisterTestService(rpc::Server& server, Executor* timers) {
           return std::make_unique<OutputHandler>(std::move(stream), timers, load);
         });
   }
+  rpc::Stream<OrcaLoadReportRequest, OrcaLoadReport>(
+      server, "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+      [timers, load](rpc::TypedStream<OrcaLoadReport> stream, const rpc::CallContext&) {
+        return std::make_unique<LoadReports>(std::move(stream), timers, load);
+      });
   RegisterRaw(server);
 }
 
