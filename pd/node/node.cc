@@ -13,6 +13,7 @@
 #include "lib/http/server.h"
 #include "lib/log/logger.h"
 #include "lib/metrics/metrics.h"
+#include "lib/rpc/server_metrics.h"
 #include "lib/rpc/typed.h"
 #include "pd/cluster/cluster.h"
 #include "pd/meta/replica/peer_transport.h"
@@ -121,6 +122,7 @@ struct Node::Impl {
   std::unique_ptr<HttpServices> http_services;
   std::unique_ptr<http::Server> http_server;
   std::unique_ptr<rpc::Server> client_server, peer_server;
+  std::optional<rpc::ServerMetrics> client_server_metrics, peer_server_metrics;
 };
 
 rpc::TlsFiles Node::Impl::Tls() const {
@@ -260,9 +262,19 @@ void Node::Impl::RegisterServices() {
 
   rpc::ServerOptions options;
   options.tls = Tls();
+  options.on_tls_reload = [this](const absl::Status& s) {
+    if (s.ok()) {
+      LOG_INFO(log, "replaced TLS files are in use");
+    } else {
+      LOG_ERROR(log, "replaced TLS files cannot be used, the old ones stay",
+                {"error", std::string(Message(s))});
+    }
+  };
   options.thread_name = "pd-client-port";
   options.limits.max_message_bytes = config.max_request_bytes.bytes + kMessageOverhead;
   client_server = std::make_unique<rpc::Server>(options);
+  client_server_metrics.emplace(client_server.get(), "pd_rpc_server",
+                                metrics::Labels{{"port", "client"}}, &registry);
   etcd::EtcdOptions etcd_options;
   etcd_options.store = store.get();
   etcd_options.strand = meta_strand.get();
@@ -284,7 +296,7 @@ void Node::Impl::RegisterServices() {
   http::ServerOptions http_options;
   http_options.thread_name = "pd-http";
   http_options.tls = {config.security.cacert_path, config.security.cert_path,
-                      config.security.key_path};
+                      config.security.key_path, config.security.cert_allowed_cn};
   http_server = std::make_unique<http::Server>(http_options, &router);
   client_server->SetHttpHandler([this](rpc::HandedOver h) {
     http_server->Adopt(h.fd, std::move(h.bytes), std::move(h.peer), h.tls);
@@ -294,6 +306,8 @@ void Node::Impl::RegisterServices() {
   options.loops = 1;
   options.limits.max_message_bytes = size_t{512} << 20;
   peer_server = std::make_unique<rpc::Server>(options);
+  peer_server_metrics.emplace(peer_server.get(), "pd_rpc_server", metrics::Labels{{"port", "peer"}},
+                              &registry);
   transport->Register(peer_server.get());
   rpc::Unary<etcdserverpb::MemberListRequest, etcdserverpb::MemberListResponse>(
       *peer_server, meta::kPeerMembersPath,

@@ -287,6 +287,13 @@ void Node::Impl::RegisterGrpc() {
   options.loops = static_cast<int>(config_.server.grpc_concurrency);
   options.thread_name = kServerThreads;
   options.tls = Tls();
+  options.on_tls_reload = [this](const absl::Status& s) {
+    if (s.ok()) {
+      LOG_INFO(log_, "replaced TLS files are in use");
+    } else {
+      LOG_ERROR(log_, "replaced TLS files cannot be used, the old ones stay", {"error", s});
+    }
+  };
   options.limits.max_concurrent_streams =
       static_cast<uint32_t>(config_.server.grpc_concurrent_stream);
   options.limits.stream_window_bytes =

@@ -27,6 +27,7 @@ constexpr Named kTraffic[] = {
     {"parked", &rpc::ServerStats::parked},
     {"cancelled", &rpc::ServerStats::cancelled},
     {"deadline_exceeded", &rpc::ServerStats::deadline_exceeded},
+    {"tls_reloads", &rpc::ServerStats::tls_reloads},
 };
 
 // What a limit or a bad peer made the server refuse.
@@ -36,6 +37,7 @@ constexpr Named kRefusals[] = {
     {"evicted_idle", &rpc::ServerStats::evicted_idle},
     {"unknown_protocol", &rpc::ServerStats::unknown_protocol},
     {"tls_errors", &rpc::ServerStats::tls_errors},
+    {"tls_reload_errors", &rpc::ServerStats::tls_reload_errors},
     {"protocol_errors", &rpc::ServerStats::protocol_errors},
     {"header_limit", &rpc::ServerStats::header_limit},
     {"continuation_limit", &rpc::ServerStats::continuation_limit},
