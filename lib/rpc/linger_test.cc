@@ -63,6 +63,19 @@ TEST_F(LingerTest, WhatComesLateResetsNothing) {
   WaitForConnections(0);
 }
 
+TEST_F(LingerTest, ItsReasonIsReadBehindAFlood) {
+  const int fd = Open();
+  std::string flood;
+  while (flood.size() < 300'000) flood += kPingFrame;
+  Say(fd, flood);
+  std::optional<std::string> heard = Hear(fd);
+  ASSERT_TRUE(heard);
+  // GOAWAY with ENHANCE_YOUR_CALM at the very end.
+  EXPECT_EQ(heard->substr(heard->size() - 4), Number(11, 4));
+  close(fd);
+  WaitForConnections(0);
+}
+
 TEST_F(LingerTest, EndsByItself) {
   const int silent = Open();
   Say(silent, Frame(kGoAway, 0, 0, Number(0, 8)));
