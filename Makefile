@@ -3,7 +3,6 @@ SHELL := /bin/bash
 BUILD ?= release
 JOBS ?= $(shell nproc)
 DATA ?= data
-
 PREFIX ?= /usr/local
 
 .PHONY: help run deps test-deps build unit e2e test sanitize bench bench-report lint fmt install clean

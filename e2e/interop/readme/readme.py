@@ -66,7 +66,7 @@ def main():
         begin = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder)
-            replace = {"127.0.0.1:2379": args.pd, "~/tikv": str(place / "tikv"),
+            replace = {"127.0.0.1:2379": args.pd, "$HOME/tikv": str(place / "tikv"),
                        # What `make install` does after building, which has been done.
                        "make install PREFIX=": f"cmake --install {build} --prefix "}
             (place / "hello").mkdir()
