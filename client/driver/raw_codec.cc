@@ -36,7 +36,9 @@ absl::StatusOr<std::string> RawCodec::FromPd(std::string_view boundary) const {
   std::string_view rest = boundary;
   std::optional<std::string> wire = DecodeMemcomparable(&rest);
   if (wire.has_value() && rest.empty()) return *std::move(wire);
-  return InvalidArgument("PD sent a region boundary that is no encoded key");
+  return InvalidArgument(
+      "PD sent a region boundary that is no encoded key: do the stores "
+      "run with another API version?");
 }
 
 }  // namespace tikv::client

@@ -23,6 +23,10 @@ void RegionTask::Locate() {
   driver_->locator->Find(key_, before_,
                          [self = shared_from_this()](absl::StatusOr<Target> target) mutable {
                            if (target.ok()) return self->Send(*std::move(target));
+                           // PD's word is not in this client's key encoding; that will not change.
+                           if (absl::IsInvalidArgument(target.status())) {
+                             return self->Finish(target.status());
+                           }
                            self->TryLater(target.status());
                          });
 }

@@ -211,7 +211,6 @@ TEST_F(Driver, RefusalsAreInvalidArgument) {
   EXPECT_TRUE(absl::IsInvalidArgument(client->Put(Key("1"), std::string(9 << 20, 'v'))))
       << "larger than a Raft entry may be";
   EXPECT_TRUE(absl::IsInvalidArgument(client->Get(Key("1"), {.column_family = "bogus"}).status()));
-  if (api == ApiVersion::kV1) return;
   const auto other = Connect(api == ApiVersion::kV2 ? ApiVersion::kV1 : ApiVersion::kV2);
   const absl::Status mode = other->Put(Key("1"), "v");
   EXPECT_TRUE(absl::IsInvalidArgument(mode)) << mode;
