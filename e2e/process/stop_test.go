@@ -19,6 +19,13 @@ import (
 // times, under load of requests that wait one second at most: none may fail.
 func TestStopFailsNoRequest(t *testing.T) {
 	c := start(t, 1, 3)
+	split, done := context.WithTimeout(context.Background(), time.Minute)
+	for _, key := range []string{"stop/2", "stop/4", "stop/6"} {
+		if err := c.Split(split, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done()
 	client, err := rawkv.NewClientWithOpts(context.Background(), strings.Split(c.PDAddrs(), ","),
 		rawkv.WithPDOptions(opt.WithMaxErrorRetry(10)))
 	if err != nil {
@@ -28,11 +35,11 @@ func TestStopFailsNoRequest(t *testing.T) {
 	var served atomic.Int64
 	var failed sync.Map
 	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
+	var workers sync.WaitGroup
 	for worker := range 8 {
-		done.Add(1)
+		workers.Add(1)
 		go func() {
-			defer done.Done()
+			defer workers.Done()
 			for i := 0; ctx.Err() == nil; i++ {
 				begin := time.Now()
 				op, stop := context.WithTimeout(context.Background(), time.Second)
@@ -69,7 +76,7 @@ func TestStopFailsNoRequest(t *testing.T) {
 		stop()
 	}
 	cancel()
-	done.Wait()
+	workers.Wait()
 	t.Logf("%d requests", served.Load())
 	failed.Range(func(begin, err any) bool {
 		t.Errorf("%s: %s", begin, err)

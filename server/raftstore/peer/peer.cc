@@ -171,6 +171,7 @@ std::optional<raft_serverpb::RaftMessage> Peer::Wrap(eraftpb::Message message) {
   *out.mutable_to_peer() = *to;
   *out.mutable_region_epoch() = region().region_epoch();
   out.set_disk_usage(static_cast<disk_usage::DiskUsage>(context_.disks->own()));
+  if (context_.disks->leaving()) out.set_extra_ctx(std::string(kLeavingMark));
   using eraftpb::MessageType;
   const bool may_create =
       message.msg_type() == MessageType::MsgRequestVote ||

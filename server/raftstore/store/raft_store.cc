@@ -282,20 +282,20 @@ void RaftStore::HandLeadersOver(Callback<> done) {
   });
 }
 
+// Goes on until the raft thread stops: the placement driver, which does not know, may send a leader
+// here at any time.  Requests are served meanwhile, most of them by the name of the new leader.
 void RaftStore::HandOverStep(MonotonicTime deadline, Callback<> done) {
   const size_t left = store_.TransferLeadersAway();
   ScheduleRound();
-  if (left > 0 && options_.clock->Now() < deadline) {
-    raft_->PostAfter(options_.config.tick_interval,
-                     [this, deadline, done = std::move(done)]() mutable {
-                       HandOverStep(deadline, std::move(done));
-                     });
-    return;
+  if (done && (left == 0 || options_.clock->Now() >= deadline)) {
+    LOG_INFO(options_.logger, "leaders handed over", {"left", left});
+    std::move(done)();
+    done = nullptr;
   }
-  LOG_INFO(options_.logger, "leaders handed over", {"left", left});
-  closing_ = true;
-  store_.FailEverything(&Closing);
-  std::move(done)();
+  raft_->PostAfter(options_.config.tick_interval,
+                   [this, deadline, done = std::move(done)]() mutable {
+                     HandOverStep(deadline, std::move(done));
+                   });
 }
 
 }  // namespace tikv::server

@@ -82,8 +82,9 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
   void SetDiskUsage(DiskUsage usage);
   // Raft, BatchRaft and Snapshot.  Before the server listens.
   void RegisterServices(rpc::Server* server);
-  // Leaders go to other stores, at most for config.shutdown_transfer_timeout; requests that come
-  // after that, or wait still, are answered "TiKV is closing".  `done` on the raft thread.
+  // Leaders go to other stores, also those that come later; `done` on the raft thread when none is
+  // left, or after config.shutdown_transfer_timeout.  Requests are served until the thread stops;
+  // what waits then is answered "TiKV is Closing".
   void HandLeadersOver(Callback<> done);
 
   const RaftStoreStats& stats() const { return stats_; }
@@ -145,7 +146,6 @@ class RaftStore : public ReplicatedEngine, public RegionAdmin, private StoreOutp
   std::shared_ptr<SnapshotReceiver> snapshot_receiver_;
   Store store_;  // Raft thread only, once started.
   bool round_scheduled_ = false;
-  bool handing_over_ = false;
 
   std::atomic<size_t> queued_{0};
   std::atomic<size_t> queued_bytes_{0};

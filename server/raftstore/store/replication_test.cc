@@ -205,7 +205,22 @@ TEST(Leadership, AStoreThatLeavesHandsItsLeadersOver) {
   EXPECT_EQ(c.at(old).store().TransferLeadersAway(), 1u);
   c.Settle();
   EXPECT_EQ(c.at(old).store().leader_count(), 0u);
-  EXPECT_NE(c.Leader(), old);
+  const uint64_t leader = c.Leader();
+  EXPECT_NE(leader, old);
+  // Nor does it get one back from a placement driver that has not heard, until it is here again.
+  pdpb::RegionHeartbeatResponse order;
+  order.set_region_id(1);
+  order.mutable_transfer_leader()->mutable_peer()->set_id(100 + old);
+  order.mutable_transfer_leader()->mutable_peer()->set_store_id(old);
+  c.Tick(5);
+  c.at(leader).store().OnPdOrder(order);
+  c.Settle();
+  EXPECT_EQ(c.Leader(), leader);
+  c.at(old).Stop();
+  c.at(old).Start();
+  c.Tick(10);
+  c.at(leader).store().OnPdOrder(order);
+  EXPECT_TRUE(c.Until([&] { return c.Leader() == old; }));
 }
 
 TEST(Requests, EveryMismatchHasItsError) {

@@ -118,12 +118,14 @@ uint64_t Store::Successor(const Peer& peer, DiskUsage most) const {
     if (!HeardOfLately(peer, other.id, *context_.config)) continue;
     const metapb::Peer* meta = FindPeerById(peer.region(), other.id);
     if (meta == nullptr || disks_.Of(meta->store_id()) > most) continue;
+    if (disks_.IsLeaving(meta->store_id())) continue;
     if (best == 0 || other.match > best_match) best = other.id, best_match = other.match;
   }
   return best;
 }
 
 size_t Store::TransferLeadersAway() {
+  disks_.SetLeaving();
   size_t led = 0;
   for (auto& [id, peer] : peers_) {
     if (!peer->IsLeader()) continue;

@@ -120,6 +120,7 @@ void Store::OnPdOrder(const pdpb::RegionHeartbeatResponse& order) {
       if (!HeardOfLately(*peer, candidate.id(), *context_.config)) continue;
       // It would hand the region on at once.
       if (disks_.Of(candidate.store_id()) != DiskUsage::kNormal) continue;
+      if (disks_.IsLeaving(candidate.store_id())) continue;
       if (peer->TransferLeader(PeerId(candidate.id())).ok()) break;
     }
   } else if (order.has_split_region()) {

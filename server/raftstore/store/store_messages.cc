@@ -35,6 +35,7 @@ void Store::OnMessage(raft_serverpb::RaftMessage message, std::shared_ptr<Snapsh
     return;
   }
   disks_.Heard(message.from_peer().store_id(), static_cast<DiskUsage>(message.disk_usage()));
+  disks_.HeardLeaving(message.from_peer().store_id(), message.extra_ctx() == kLeavingMark);
   if (message.is_tombstone()) return OnTombstone(message);
   if (message.has_extra_msg()) return;  // None of them asks anything of this store.
   Peer* peer = PeerForMessage(message, now);
