@@ -74,6 +74,10 @@ void Node::Impl::StartMetrics() {
                       static_cast<double>(background_.queued()));
     samples->AddGauge(kPending, "Tasks that wait for a thread.", {{"name", "unified-read-pool"}},
                       static_cast<double>(read_pool_.queued()));
+    if (ttl_filter_ != nullptr) {
+      samples->AddCounter("tikv_ttl_expire_kv_count_total", "Expired values dropped.", {},
+                          static_cast<double>(ttl_filter_->dropped()));
+    }
     samples->AddGauge("tikv_unified_read_pool_running_tasks", "Reads that wait for a thread.",
                       {{"name", "unified-read-po"}, {"priority", "low"}},
                       static_cast<double>(read_pool_.queued()));
@@ -238,6 +242,7 @@ absl::Status Node::Impl::Serve() {
   health_feedback_.emplace(identity_.store, &clock_);
   gate_.emplace(identity_.cluster, identity_.api, &clock_);
   raw_storage_.emplace(identity_.api, regions_.get(), &read_pool_, &clock_);
+  raw_storage_->ObserveLatches([this](Duration wait) { service_metrics_.OnLatched(wait); });
   raw_commands_.emplace(&*gate_, &*raw_storage_);
   RegisterGrpc();
   RegisterStatus();
@@ -304,6 +309,7 @@ void Node::Impl::RegisterGrpc() {
       std::chrono::duration_cast<milliseconds>(config_.server.grpc_keepalive_timeout);
   server_ = std::make_unique<rpc::Server>(options);
   rpc_metrics_.emplace(server_.get(), &metrics_);
+  config_metrics_.emplace(&live_config_, &metrics_);
 
   const BatchDependencies deps{&*gate_,           &*raw_commands_, &*health_feedback_,
                                &service_metrics_, &clock_,         &completions_};
@@ -429,6 +435,7 @@ void Node::Impl::Stop() {
   pd_strand_.Stop();
   if (worker_metrics_ != 0) metrics_.RemoveCollector(worker_metrics_);
   rpc_metrics_.reset();
+  config_metrics_.reset();
   region_metrics_.reset();
   engine_metrics_.reset();
   regions_.reset();

@@ -21,6 +21,7 @@
 #include "lib/raftlog/raft_log.h"
 #include "lib/rpc/server.h"
 #include "server/node/blocking.h"
+#include "server/node/config_metrics.h"
 #include "server/node/cpu_profiler.h"
 #include "server/node/disk_watch.h"
 #include "server/node/engine_metrics.h"
@@ -141,6 +142,7 @@ class Node::Impl {
   std::optional<TransportLoad> transport_load_;
   std::unique_ptr<rpc::Server> server_;
   std::optional<RpcMetrics> rpc_metrics_;
+  std::optional<ConfigMetrics> config_metrics_;
   uint64_t worker_metrics_ = 0;
   std::unique_ptr<http::Server> status_server_;
 };

@@ -53,6 +53,7 @@ ServiceMetrics::ServiceMetrics(metrics::Registry* registry)
     methods_[i].commands = &commands.With({label});
   }
   AddEngineRequests(registry);
+  AddScheduler(registry);
 }
 
 void ServiceMetrics::AddEngineRequests(metrics::Registry* registry) {
@@ -69,11 +70,45 @@ void ServiceMetrics::AddEngineRequests(metrics::Registry* registry) {
   }
 }
 
+void ServiceMetrics::AddScheduler(metrics::Registry* registry) {
+  constexpr std::string_view kType = "raw_compare_and_swap";
+  const std::vector<double> bounds = ExponentialBounds(0.00001, 2, 22);
+  Handles& swap = methods_[static_cast<size_t>(Method::kRawCompareAndSwap)];
+  swap.scheduled_duration =
+      &registry
+           ->AddHistogramFamily("tikv_scheduler_command_duration_seconds",
+                                "Time of commands that take latches.", {"type"}, bounds)
+           .With({kType});
+  auto& stages = registry->AddCounterFamily(
+      "tikv_scheduler_stage_total", "Stages of commands that take latches.", {"type", "stage"});
+  swap.scheduled_begun = &stages.With({kType, "new"});
+  swap.scheduled_written = &stages.With({kType, "write_finish"});
+  scheduled_ = &registry
+                    ->AddCounterFamily("tikv_scheduler_commands_pri_total",
+                                       "Commands that take latches.", {"priority"})
+                    .With({"normal"});
+  latch_wait_ =
+      &registry
+           ->AddHistogramFamily("tikv_scheduler_latch_wait_duration_seconds",
+                                "Time that commands wait for their keys.", {"type"}, bounds)
+           .With({kType});
+}
+
+void ServiceMetrics::OnLatched(Duration wait) {
+  latch_wait_->Observe(std::chrono::duration<double>(wait).count());
+}
+
 void ServiceMetrics::OnCall(Method method, Duration took) {
   Handles& handles = methods_[static_cast<size_t>(method)];
   const double seconds = std::chrono::duration<double>(took).count();
   handles.duration->Observe(seconds);
   handles.commands->Add();
+  if (handles.scheduled_duration != nullptr) {
+    scheduled_->Add();
+    handles.scheduled_begun->Add();
+    handles.scheduled_written->Add();
+    handles.scheduled_duration->Observe(seconds);
+  }
   if (handles.engine_requests == nullptr) return;
   handles.engine_requests->Add();
   handles.engine_duration->Observe(seconds);

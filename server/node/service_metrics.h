@@ -18,6 +18,8 @@ class ServiceMetrics : public CallObserver {
   void OnFailed(Method method) override;
   void OnBatchRequest(size_t commands) override;
   void OnBatchResponse(size_t replies) override;
+  // An atomic raw command has waited so long for its keys.
+  void OnLatched(Duration wait);
   // Commands served since the start.
   uint64_t Served(Method method) const {
     return methods_[static_cast<size_t>(method)].commands->value();
@@ -31,11 +33,18 @@ class ServiceMetrics : public CallObserver {
     // Of the requests behind the command, by kind (read or write); null where there is none.
     metrics::Histogram* engine_duration = nullptr;
     metrics::Counter* engine_requests = nullptr;
+    // Of what takes latches, which the original calls the scheduler; null elsewhere.
+    metrics::Histogram* scheduled_duration = nullptr;
+    metrics::Counter* scheduled_begun = nullptr;
+    metrics::Counter* scheduled_written = nullptr;
   };
 
   void AddEngineRequests(metrics::Registry* registry);
+  void AddScheduler(metrics::Registry* registry);
 
   std::array<Handles, kMethodCount> methods_;
+  metrics::Histogram* latch_wait_ = nullptr;
+  metrics::Counter* scheduled_ = nullptr;
   metrics::Histogram* batch_requests_;
   metrics::Histogram* batch_responses_;
 };

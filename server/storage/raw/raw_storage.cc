@@ -209,8 +209,10 @@ void RawStorage::Write(const RequestHeader& header, WriteCommand command,
   }
   // Shared with the branch that is refused: Acquire takes the callback only when it keeps it.
   auto shared = std::make_shared<Callback<RawError>>(std::move(done));
-  const bool accepted = latches_.Acquire(
-      keys, [this, header, command = std::move(command), shared](Latches::Guard guard) mutable {
+  const bool accepted =
+      latches_.Acquire(keys, [this, header, begin = clock_->Now(), command = std::move(command),
+                              shared](Latches::Guard guard) mutable {
+        on_latched_(clock_->Now() - begin);
         engine_->AsyncWrite(
             header, std::move(command),
             [shared = std::move(shared), guard = std::move(guard)](WriteResult result) mutable {
@@ -236,8 +238,9 @@ void RawStorage::CompareAndSwap(const RequestHeader& header, std::string_view cf
   // Whoever waited is granted the latch on the raft thread, where nothing may read the disk.
   auto inside = std::make_shared<std::atomic<bool>>(true);
   const bool accepted = latches_.Acquire(
-      {latched[0]},
-      [this, header, cf, swap = std::move(swap), shared, inside](Latches::Guard guard) mutable {
+      {latched[0]}, [this, header, cf, begin = clock_->Now(), swap = std::move(swap), shared,
+                     inside](Latches::Guard guard) mutable {
+        on_latched_(clock_->Now() - begin);
         if (*inside) {
           return SwapLatched(header, cf, std::move(swap), std::move(guard), std::move(*shared));
         }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -107,6 +108,8 @@ class RawStorage {
 
   const RawCodec& codec() const { return codec_; }
   const RawFlow& flow() const { return flow_; }
+  // Told how long each atomic command waited for its keys, on any thread.  Before the first call.
+  void ObserveLatches(std::function<void(Duration)> observer) { on_latched_ = std::move(observer); }
 
   void Get(const RequestHeader& header, std::string_view cf, std::string_view key,
            Callback<RawGetResult> done);
@@ -186,6 +189,7 @@ class RawStorage {
   std::atomic<int64_t> pool_task_nanos_{0};  // A moving mean.
   mutable RawFlow flow_;
   Latches latches_;
+  std::function<void(Duration)> on_latched_ = [](Duration) {};
 };
 
 }  // namespace tikv::server
