@@ -27,6 +27,7 @@ func TestGrpcGoInterop(t *testing.T) {
 	for _, name := range cases {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(client, "-server_host=127.0.0.1", "-server_port="+s.port, "-test_case="+name,
+				"-soak_per_iteration_max_acceptable_latency_ms=10000",
 				`-service_config_json={"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}`)
 			timer := time.AfterFunc(60*time.Second, func() { cmd.Process.Kill() })
 			defer timer.Stop()

@@ -34,6 +34,7 @@ func TestGrpcJava(t *testing.T) {
 			cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", strings.TrimSpace(string(classpath)),
 				"io.grpc.testing.integration.TestServiceClient", "--server_host=127.0.0.1",
 				"--server_port="+s.port, "--use_tls=false", "--test_case="+name,
+				"--soak_per_iteration_max_acceptable_latency_ms=10000", // A cold JVM on a busy machine.
 				`--service_config_json={"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}`)
 			timer := time.AfterFunc(60*time.Second, func() { cmd.Process.Kill() })
 			defer timer.Stop()
