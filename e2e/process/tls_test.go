@@ -65,6 +65,31 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	statusPort(t, c, certificates)
+	ourTools(t, c, certificates)
+}
+
+// ourTools: tikv-ctl, and with it the C++ driver.
+func ourTools(t *testing.T, c *cluster.Cluster, certificates *cluster.TLS) {
+	with := []string{"--pd", c.PDAddrs(), "--cacert", certificates.CA, "--cert", certificates.Cert, "--key", certificates.Key}
+	for _, try := range []struct {
+		flags []string
+		args  string
+		code  int
+		want  string
+	}{
+		{with, "raw put ctl tls", 0, "ok"},
+		{with, "raw get ctl", 0, "tls"},
+		{with, "raw cas ctl swapped --expect tls", 0, "swapped"},
+		{with, "cluster", 0, "pd-1  leader  healthy"},
+		{with[:2], "raw get ctl", 1, "no PD at"},
+		{with[:4], "raw get ctl", 1, "no PD at"},
+		{with[:2], "cluster", 1, "no PD member answers"},
+	} {
+		out, code := asked(t, append(strings.Fields(try.args), try.flags...)...)
+		if code != try.code || !strings.Contains(out, try.want) {
+			t.Errorf("%s with %d flags: want code %d and %q, got %d and\n%s", try.args, len(try.flags), try.code, try.want, code, out)
+		}
+	}
 }
 
 func statusPort(t *testing.T, c *cluster.Cluster, certificates *cluster.TLS) {
