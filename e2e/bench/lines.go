@@ -30,7 +30,7 @@ func loads(stores int) group {
 	}
 	add := func(name string, load func(context.Context, *env) (Values, error)) {
 		g.lines = append(g.lines, line{prefix + "/" + name, func(ctx context.Context, e *env) (Values, error) {
-			return loaded(e.cluster, func() (Values, error) { return load(ctx, e) })
+			return loaded(e, func() (Values, error) { return load(ctx, e) })
 		}})
 	}
 	for _, operation := range []string{"get", "put"} {
@@ -161,6 +161,7 @@ func (e *env) measureGroup(ctx context.Context, g group, marks []Mark) (results 
 		if ctx.Err() != nil {
 			return results
 		}
+		e.line = l.name
 		v, err := l.measure(ctx, e)
 		if err != nil {
 			results = append(results, failure(l.name, err))

@@ -43,7 +43,8 @@ type Run struct {
 	Time      string   `json:"time"`
 	Commit    string   `json:"commit"`
 	Placement string   `json:"placement"`
-	Quick     bool     `json:"quick"` // Too short to compare.
+	Quick     bool     `json:"quick"`    // Too short to compare.
+	Profiled  bool     `json:"profiled"` // Their CPU includes the sampling.
 	Cores     int      `json:"cores"`
 	Results   []Result `json:"results"`
 }
@@ -58,7 +59,10 @@ type env struct {
 	// Cores of servers and of loaders; "" for any.
 	serverCores, clientCores string
 
+	profiles string // folder for samples of the servers; "" for none
+
 	cluster *cluster.Cluster // of the group that runs
+	line    string           // that runs
 }
 
 func (e *env) bin(name string) string { return filepath.Join(e.binDir, name) }
@@ -121,6 +125,7 @@ func mainOr() error {
 	seconds := flag.Float64("seconds", 8, "length of each load")
 	rounds := flag.Int("rounds", 1, "how often to measure everything; 5 to compare two builds")
 	placement := flag.String("placement", "free", "free: anywhere; pinned: servers on core 0, loaders on the others")
+	profiles := flag.String("profile", "", "folder for profiles of the servers, by perf (its samples cost CPU: not to compare)")
 	out := flag.String("out", "", "file to write; default build/bench/TIME.json")
 	dir := flag.String("dir", "", "folder on the disk under test; default: the temporary one")
 	flag.Usage = printUsage
@@ -135,7 +140,7 @@ func mainOr() error {
 	if *list {
 		return printLines(filter)
 	}
-	e := &env{seconds: *seconds, quick: *quick, keys: 100_000}
+	e := &env{seconds: *seconds, quick: *quick, keys: 100_000, profiles: *profiles}
 	if *quick {
 		e.seconds, e.keys = 1, 4_000
 	}
@@ -149,7 +154,7 @@ func mainOr() error {
 	if err := e.buildYCSB(); err != nil {
 		return err
 	}
-	run := Run{Time: time.Now().Format(time.RFC3339), Commit: commit(), Placement: *placement, Quick: *quick, Cores: runtime.NumCPU()}
+	run := Run{Time: time.Now().Format(time.RFC3339), Commit: commit(), Placement: *placement, Quick: *quick, Profiled: *profiles != "", Cores: runtime.NumCPU()}
 	if *out == "" {
 		*out = filepath.Join("build/bench", time.Now().Format("20060102-150405")+".json")
 	}
@@ -233,6 +238,7 @@ func printUsage() {
   make bench                                    everything, about 20 minutes
   make bench ARGS="--lines 'put/batched'"       some lines
   make bench ARGS="--quick"                     does it work?
+  make bench ARGS="--lines X --profile DIR"     where the time of X goes
   make bench-report                             one page with plots of the newest file
 
 Flags:

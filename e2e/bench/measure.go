@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -135,14 +136,19 @@ func (s *syncCounter) stop() (float64, bool) {
 
 // loaded runs load and adds to its figures what the servers spent meanwhile.  load must set
 // "operations"; "client_cpu_us_per_op" if it is another process's.
-func loaded(c *cluster.Cluster, load func() (Values, error)) (Values, error) {
+func loaded(e *env, load func() (Values, error)) (Values, error) {
+	c := e.cluster
+	profiler, err := e.profile(c.Stores)
+	if err != nil {
+		return nil, err
+	}
 	counter := countSyncs(c.Stores)
 	machine, stores, pds := machineMicros(), usageOf(c.Stores), usageOf(c.PDs)
 	v, err := load()
 	stores, pds = usageOf(c.Stores).minus(stores), usageOf(c.PDs).minus(pds)
 	machine = machineMicros() - machine
 	syncs, counted := counter.stop()
-	if err != nil {
+	if err := errors.Join(err, profiler.stop()); err != nil {
 		return nil, err
 	}
 	n := v["operations"]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -18,13 +19,17 @@ import (
 
 // pdSpent runs load and adds what PD spent on each of its operations.
 func pdSpent(e *env, load func() (Values, error)) (Values, error) {
-	machine, before := machineMicros(), usageOf(e.cluster.PDs)
-	v, err := load()
+	profiler, err := e.profile(e.cluster.PDs)
 	if err != nil {
 		return nil, err
 	}
+	machine, before := machineMicros(), usageOf(e.cluster.PDs)
+	v, err := load()
 	spent := usageOf(e.cluster.PDs).minus(before)
 	machine = machineMicros() - machine
+	if err := errors.Join(err, profiler.stop()); err != nil {
+		return nil, err
+	}
 	v["cpu_us_per_op"] = spent.cpuMicros / v["operations"]
 	v["per_second_and_core"] = 1e6 / max(v["cpu_us_per_op"], 1e-3)
 	v["rss_mb"] = spent.rssBytes / 1e6
