@@ -53,7 +53,9 @@ void CpuProfiler::OnSignal(int) {
 
 void CpuProfiler::SetTimer(int hertz) const {
   itimerval timer{};
-  if (hertz > 0) timer.it_interval.tv_usec = 1'000'000 / hertz;
+  constexpr int kMicros = 1'000'000;
+  if (hertz == 1) timer.it_interval.tv_sec = 1;  // As microseconds it would be refused.
+  if (hertz > 1) timer.it_interval.tv_usec = kMicros / hertz;
   timer.it_value = timer.it_interval;
   CHECK_EQ(setitimer(ITIMER_PROF, &timer, nullptr), 0);
 }
