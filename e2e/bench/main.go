@@ -150,7 +150,12 @@ func mainOr() error {
 	if e.tmp, err = os.MkdirTemp(*dir, "bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(e.tmp)
+	keep := false // The logs of what failed.
+	defer func() {
+		if !keep {
+			os.RemoveAll(e.tmp)
+		}
+	}()
 	if err := e.buildYCSB(); err != nil {
 		return err
 	}
@@ -168,7 +173,7 @@ func mainOr() error {
 		return err
 	}
 	fmt.Println("\nwritten to", *out)
-	if failed > 0 {
+	if keep = failed > 0; keep {
 		return fmt.Errorf("%d lines failed", failed)
 	}
 	return nil

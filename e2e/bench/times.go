@@ -108,6 +108,9 @@ func startEmpty(ctx context.Context, e *env) (Values, error) {
 		if _, err := e.cluster.AddStore(1); err != nil {
 			return nil, err
 		}
+		if err := e.pinServers(); err != nil {
+			return nil, err
+		}
 		seconds, err := firstAnswer(ctx, e.cluster.PDAddrs(), "x", begin)
 		if err != nil {
 			return nil, err
@@ -150,7 +153,7 @@ func restart(ctx context.Context, e *env, kill bool) (Values, error) {
 			return nil, err
 		}
 		begin := time.Now()
-		if err := store.Start(); err != nil {
+		if err := errors.Join(store.Start(), e.pinServers()); err != nil {
 			return nil, err
 		}
 		seconds, err := firstAnswer(ctx, e.cluster.PDAddrs(), benchKey(count-1), begin)
@@ -188,7 +191,7 @@ func restartPD(ctx context.Context, e *env) (Values, error) {
 	}
 	e.cluster.PDs[0].Kill()
 	begin := time.Now()
-	if err := e.cluster.PDs[0].Start(); err != nil {
+	if err := errors.Join(e.cluster.PDs[0].Start(), e.pinServers()); err != nil {
 		return nil, err
 	}
 	return firstTimestamp(ctx, e, begin)
