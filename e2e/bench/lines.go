@@ -148,6 +148,7 @@ func (e *env) measureGroup(ctx context.Context, g group, marks []Mark) (results 
 		err := e.start(ctx, g.pds, g.stores)
 		if err == nil && g.filled {
 			err = e.fill(ctx)
+			e.settle()
 		}
 		if err != nil {
 			return []Result{failure(g.lines[0].name, err)}
