@@ -86,9 +86,13 @@ TEST_F(Adapters, EachCommandGetsItsOwnAnswer) {
   Awaited<bool> all;
   for (int i = 0; i < kCalls; ++i) {
     stores_->Batched(address_, Get(std::to_string(i)), milliseconds(20'000), [&, i](Reply r) {
-      std::lock_guard lock(mutex);
-      answers[i] = r.ok() ? r->rawget().value() : r.status().ToString();
-      if (answers.size() == kCalls) all.Set(true);
+      bool last = false;
+      {
+        std::lock_guard lock(mutex);
+        answers[i] = r.ok() ? r->rawget().value() : r.status().ToString();
+        last = answers.size() == kCalls;
+      }
+      if (last) all.Set(true);  // Outside: the test may end now, and the mutex with it.
     });
   }
   all.Get();
