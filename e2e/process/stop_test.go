@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,7 @@ func TestStopFailsNoRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
+		waitServing(t, store)
 	}
 	cancel()
 	workers.Wait()
@@ -82,6 +84,23 @@ func TestStopFailsNoRequest(t *testing.T) {
 		t.Errorf("%s: %s", begin, err)
 		return true
 	})
+}
+
+// waitServing waits until the store itself says that it is back: PD takes a store that was away for
+// a moment for Up all the time.
+func waitServing(t *testing.T, store *cluster.Process) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if reply, err := http.Get("http://" + store.Addrs[1] + "/ready"); err == nil {
+			reply.Body.Close()
+			if reply.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not ready", store.Name)
+		}
+	}
 }
 
 func waitServed(t *testing.T, served *atomic.Int64, n int64) {

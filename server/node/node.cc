@@ -48,6 +48,7 @@ absl::Status Node::Impl::Start(std::function<bool()> interrupted) {
   RETURN_IF_ERROR(Identify());
   RETURN_IF_ERROR(StartRegions());
   RETURN_IF_ERROR(Serve());
+  serving_ = true;
   reporter_->Start();
   health_.SetServing(true);
   completions_.PostAfter(seconds(3), [this] { DropStartMemory(&files_); });
@@ -420,11 +421,12 @@ void Node::Impl::Stop() {
   if (stopping_.exchange(true)) return;
   LOG_INFO(log_, "stopping");
   health_.SetServing(false);
-  if (reporter_.has_value()) reporter_->Stop();
+  if (serving_) reporter_->Leave();
   if (regions_ != nullptr) {
     Await<bool>([this](auto done) { regions_->HandLeadersOver([done]() mutable { done(true); }); });
   }
   if (server_ != nullptr) server_->Drain(milliseconds(1'500));
+  if (reporter_.has_value()) reporter_->Stop();
   if (server_ != nullptr) server_->Stop();
   if (status_server_ != nullptr) status_server_->Stop();
   completions_.Stop();

@@ -101,6 +101,7 @@ class Node::Impl {
   ServiceMetrics service_metrics_;
   CpuProfiler profiler_;
   std::atomic<bool> stopping_{false};
+  bool serving_ = false;                       // The start has come to its end.
   DiskUsage disk_usage_ = DiskUsage::kNormal;  // On background_, one measurement at a time.
   std::array<uint64_t, 16> reported_{};        // See AddLoad; on the PD strand.
   std::unique_ptr<FileLock> folder_lock_;

@@ -44,6 +44,13 @@ void StoreReporter::Start() {
   deps_.strand->Post([this] { Register(); });
 }
 
+void StoreReporter::Leave() {
+  leaving_ = true;
+  deps_.strand->Post([this] {
+    if (!stopped_) Report();
+  });
+}
+
 void StoreReporter::Later(Duration delay, void (StoreReporter::*step)()) {
   if (stopped_) return;
   deps_.strand->PostAfter(delay, [this, step] {
@@ -94,6 +101,7 @@ pdpb::StoreStats StoreReporter::Collect(size_t regions) {
   size_.With({"used"}).Set(static_cast<double>(used));
   const int64_t now = deps_.clock->Wall().seconds();
   stats.set_store_id(store_.id());
+  stats.set_is_stopping(leaving_);
   stats.set_used_size(used);
   stats.set_region_count(static_cast<uint32_t>(regions));
   stats.set_start_time(static_cast<uint32_t>(start_seconds_));

@@ -46,6 +46,8 @@ class StoreReporter {
   void Start();
   // No report begins after it returns; one that is under way is harmless.
   void Stop() { stopped_ = true; }
+  // PD hears at once, and in every report from then on, that this store is about to stop.
+  void Leave();
 
   void SetInterval(Duration interval) { interval_ = interval; }
 
@@ -68,6 +70,7 @@ class StoreReporter {
   const int64_t start_seconds_;
   int64_t last_report_seconds_;
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> leaving_{false};
   std::atomic<bool> connected_{false};
   metrics::Family<metrics::Gauge>& size_;
   metrics::Counter& heartbeats_sent_;

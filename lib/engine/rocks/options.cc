@@ -6,6 +6,8 @@
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+
 namespace tikv::engine {
 namespace {
 
@@ -38,8 +40,9 @@ RocksOptions::RocksOptions() {
 
 int64_t CompactionRate(const RocksOptions& options) {
   constexpr uint64_t kNoLimit = uint64_t{10} << 30;
+  constexpr uint64_t kLeast = 256 << 10;  // Below, its shares of a moment would round to nothing.
   const uint64_t rate = options.compaction_bytes_per_sec;
-  return static_cast<int64_t>(rate == 0 ? kNoLimit : std::min(rate, kNoLimit));
+  return static_cast<int64_t>(rate == 0 ? kNoLimit : std::clamp(rate, kLeast, kNoLimit));
 }
 
 OptionChanges ChangeableDbOptions(const RocksOptions& options) {

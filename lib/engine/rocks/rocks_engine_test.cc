@@ -130,6 +130,10 @@ TEST_F(RocksEngineTest, OptionsChangeWhileOpen) {
   EXPECT_EQ(stats.at("block-cache-capacity"), uint64_t{7} << 20);
   EXPECT_GT(stats.at("num-files-at-level0/write"), 1u);
   EXPECT_EQ(Get("3"), value);
+  options_.compaction_bytes_per_sec = 1;  // Slow, but not for ever.
+  ASSERT_TRUE(db_->Reconfigure(options_).ok());
+  Put("slow", value);
+  ASSERT_TRUE(db_->Flush().ok());
   write.write_buffer_bytes = 1 << 10;
   EXPECT_EQ(db_->Reconfigure(options_).code(), absl::StatusCode::kInvalidArgument);
   write.write_buffer_bytes = 1 << 20;
