@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 BUILD ?= release
 JOBS ?= $(shell nproc)
+SANITIZERS ?= asan
 DATA ?= data
 PREFIX ?= /usr/local
 
@@ -31,8 +32,8 @@ e2e: build test-deps  ## real servers against real clients
 test: build test-deps  ## every test that CI runs
 	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && ctest --preset $(BUILD) -j 2 && $(MAKE) -s sanitize
 
-sanitize: test-deps  ## the unit tests under ASan+UBSan
-	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && mkdir -p build && for preset in asan; do \
+sanitize: test-deps  ## the unit tests under ASan+UBSan (SANITIZERS='asan tsan': under TSan too)
+	@tools=$$(e2e/setup/toolchains) && eval "$$tools" && mkdir -p build && for preset in $(SANITIZERS); do \
 	  cmake --preset $$preset >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; \
 	  cmake --build --preset $$preset --target unit_tests -j $(JOBS) && \
 	  ctest --preset $$preset -L unit -j $(JOBS) || exit 1; done
