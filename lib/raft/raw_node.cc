@@ -1,5 +1,6 @@
 #include "lib/raft/raw_node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -46,6 +47,9 @@ bool IsResponse(eraftpb::MessageType type) {
   }
 }
 
+// No group gets that far: a term counts elections, an index entries.  What is larger would wrap.
+constexpr uint64_t kMostPossible = uint64_t{1} << 62;
+
 // Forwarded requests belong to no term.
 bool HasNoTerm(eraftpb::MessageType type) {
   return type == eraftpb::MsgPropose || type == eraftpb::MsgReadIndex;
@@ -61,6 +65,15 @@ absl::Status Validate(const eraftpb::Message& m, const Raft& raft) {
   }
   if ((m.term() == 0) != HasNoTerm(type)) {
     return InvalidArgument("raft: {} of term {}", MessageName(type), m.term());
+  }
+  // Where nobody forwards, whoever sends one is no replica, and what it holds nobody has checked.
+  if (type == eraftpb::MsgPropose && raft.config().disable_proposal_forwarding) {
+    return InvalidArgument("raft: {} forwards a proposal", m.from());
+  }
+  const eraftpb::SnapshotMetadata& snapshot = m.snapshot().metadata();
+  if (std::max({m.term(), m.index(), snapshot.index(), snapshot.term()}) > kMostPossible) {
+    return InvalidArgument("raft: {} of term {} for index {}", MessageName(type), m.term(),
+                           std::max(m.index(), snapshot.index()));
   }
   if (IsResponse(type) && !raft.members().Has(m.from())) {
     return NotFound("raft: {} from {}, which is no member", MessageName(type), m.from());

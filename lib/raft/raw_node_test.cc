@@ -401,6 +401,18 @@ TEST(RawNode, RefusesWhatNoPeerSends) {
     m.mutable_entries(0)->set_term(term + 5);
     return m;
   }());
+  eraftpb::Message forwarded = From(3, 1, eraftpb::MsgPropose, 0);
+  forwarded.add_entries()->set_data("unchecked");
+  EXPECT_FALSE(c.node(1).Step(forwarded).ok()) << "no replica here forwards";
+  refused(From(1, 2, eraftpb::MsgHeartbeat, UINT64_MAX));
+  refused([&] {
+    eraftpb::Message m = From(1, 2, eraftpb::MsgSnapshot, term);
+    eraftpb::SnapshotMetadata* meta = m.mutable_snapshot()->mutable_metadata();
+    meta->set_index(UINT64_MAX);
+    meta->set_term(term);
+    for (uint64_t id : {1, 2, 3}) meta->mutable_conf_state()->add_voters(id);
+    return m;
+  }());
   eraftpb::Message ahead = From(3, 1, eraftpb::MsgAppendResponse, term);
   ahead.set_index(1000);
   EXPECT_FALSE(c.node(1).Step(ahead).ok());
