@@ -51,13 +51,14 @@ absl::StatusOr<bool> RegionView::Get(engine::Cf cf, std::string_view key,
 
 std::unique_ptr<engine::Iterator> RegionView::NewIterator(engine::Cf cf, std::string_view lower,
                                                           std::string_view upper,
-                                                          bool fill_cache) const {
+                                                          const engine::ReadOptions& read) const {
   std::string_view end = region_->end;
   if (!upper.empty() && (end.empty() || upper < end)) end = upper;
   engine::IteratorOptions options;
   options.lower = DataKey(std::max(lower, std::string_view(region_->start)));
   options.upper = DataEndKey(end);
-  options.fill_cache = fill_cache;
+  options.fill_cache = read.fill_cache;
+  options.cache_only = read.cache_only;
   return reader_->NewIterator(cf, std::move(options));
 }
 

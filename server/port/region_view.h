@@ -64,7 +64,7 @@ class RegionView {
   // keys ('z' + key); seek targets too (server/codec/keys.h).
   std::unique_ptr<engine::Iterator> NewIterator(engine::Cf cf, std::string_view lower,
                                                 std::string_view upper,
-                                                bool fill_cache = true) const;
+                                                const engine::ReadOptions& options = {}) const;
 
  private:
   std::shared_ptr<const RegionRange> region_;

@@ -6,6 +6,8 @@
 namespace tikv::engine {
 namespace {
 
+constexpr uint64_t kMostSkipped = 4096;
+
 rocksdb::ReadTier Tier(bool cache_only) {
   return cache_only ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
 }
@@ -21,6 +23,8 @@ class RocksIterator final : public Iterator {
     read.snapshot = snapshot;
     read.fill_cache = options_.fill_cache;
     read.read_tier = Tier(options_.cache_only);
+    // A long row of deleted keys keeps the caller as long as a disk does.
+    if (options_.cache_only) read.max_skippable_internal_keys = kMostSkipped;
     if (!lower_.empty()) read.iterate_lower_bound = &lower_;
     if (!upper_.empty()) read.iterate_upper_bound = &upper_;
     it_.reset(db->NewIterator(read, cf));

@@ -30,6 +30,7 @@ class FakeReplicatedEngine : public ReplicatedEngine {
   bool hold_writes = false;  // Writes wait for ApplyHeld.
   uint64_t write_term = 6;   // A command that expects another term is refused.
   int writes = 0;
+  RequestHeader last_read;  // Of AsyncRead.
 
   bool TryLocalRead(const RequestHeader&, ReadMode mode, RegionView* view) override {
     if (!lease) return false;
@@ -37,7 +38,8 @@ class FakeReplicatedEngine : public ReplicatedEngine {
     return true;
   }
 
-  void AsyncRead(const RequestHeader&, Callback<ReadResult> done) override {
+  void AsyncRead(const RequestHeader& header, Callback<ReadResult> done) override {
+    last_read = header;
     ReadResult result;
     result.view = MakeView(ReadMode::kSnapshot);
     std::move(done)(std::move(result));

@@ -64,24 +64,27 @@ RawGetResult RawStorage::GetFrom(const RegionView& view, engine::Cf cf, std::str
 }
 
 RawError RawStorage::ScanInto(const RegionView& view, engine::Cf cf, const RawRange& range,
-                              const RawScanOptions& options, bool fill_cache, size_t* bytes,
+                              const RawScanOptions& options, const engine::ReadOptions& read,
+                              size_t* bytes,
                               std::vector<std::pair<std::string, std::string>>* pairs) const {
   const StoredRange stored = StoredRangeOf(codec_, range, options.reverse);
   if (RegionError e = CheckBounds(view, stored, options.reverse)) return e;
   if (stored.empty || options.limit == 0) return {};
   const std::unique_ptr<engine::Iterator> it =
-      view.NewIterator(cf, stored.lower, stored.upper, fill_cache);
+      view.NewIterator(cf, stored.lower, stored.upper, read);
   const uint64_t now = NowSeconds();
   const size_t before = *bytes;
   uint32_t taken = 0;
+  size_t visited = 0;
   for (options.reverse ? it->SeekToLast() : it->SeekToFirst(); it->Valid() && taken < options.limit;
        options.reverse ? it->Prev() : it->Next()) {
+    if (read.cache_only && ++visited > limits_.max_inline_visits) return RawError::CacheMiss();
     const absl::StatusOr<RawValue> value = codec_.Decode(it->value());
     if (!value.ok()) return RawError::Engine(value.status());
     if (!value->VisibleAt(now)) continue;
     std::optional<std::string> key = codec_.UserKey(StripDataPrefix(it->key()));
     if (!key.has_value()) continue;  // Not a raw key: transactions share V2's key space.
-    *bytes += key->size() + (options.key_only ? 0 : value->value.size());
+    *bytes += key->size() + (options.key_only ? 0 : value->value.size()) + kPairOverhead;
     if (*bytes > limits_.max_result_bytes) {
       return RawError::ResultTooLarge(limits_.max_result_bytes);
     }
@@ -89,8 +92,9 @@ RawError RawStorage::ScanInto(const RegionView& view, engine::Cf cf, const RawRa
                         options.key_only ? std::string() : std::string(value->value));
     ++taken;
   }
+  if (read.cache_only && absl::IsUnavailable(it->status())) return RawError::CacheMiss();
   if (!it->status().ok()) return RawError::Engine(it->status());
-  CountRead(taken, *bytes - before);
+  CountRead(taken, *bytes - before - taken * kPairOverhead);
   return {};
 }
 
@@ -101,8 +105,8 @@ RawDigestResult RawStorage::DigestOf(const RegionView& view, const std::vector<R
   for (const RawRange& range : ranges) {
     const StoredRange stored = StoredRangeOf(codec_, range, false);
     if (result.error = CheckBounds(view, stored, false); result.error) return result;
-    const std::unique_ptr<engine::Iterator> it =
-        view.NewIterator(engine::Cf::kDefault, stored.lower, stored.upper, fill_cache);
+    const std::unique_ptr<engine::Iterator> it = view.NewIterator(
+        engine::Cf::kDefault, stored.lower, stored.upper, {.fill_cache = fill_cache});
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
       const absl::StatusOr<RawValue> value = codec_.Decode(it->value());
       if (!value.ok()) {

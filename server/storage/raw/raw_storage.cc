@@ -78,7 +78,7 @@ void RawStorage::BatchGet(const RequestHeader& header, std::string_view cf_name,
           RawGetResult got = GetFrom(view, cf, codec_.Key(key), options);
           if (got.error) return Failed<RawPairsResult>(std::move(got.error));
           if (!got.found) continue;
-          bytes += key.size() + got.value.size();
+          bytes += key.size() + got.value.size() + kPairOverhead;
           if (bytes > limits_.max_result_bytes) {
             return Failed<RawPairsResult>(RawError::ResultTooLarge(limits_.max_result_bytes));
           }
@@ -101,7 +101,7 @@ void RawStorage::Scan(const RequestHeader& header, std::string_view cf_name, Raw
                                                     const engine::ReadOptions& read) {
         RawPairsResult result;
         size_t bytes = 0;
-        result.error = ScanInto(view, cf, range, options, read.fill_cache, &bytes, &result.pairs);
+        result.error = ScanInto(view, cf, range, options, read, &bytes, &result.pairs);
         return result;
       },
       std::move(done));
@@ -124,7 +124,7 @@ void RawStorage::BatchScan(const RequestHeader& header, std::string_view cf_name
         RawPairsResult result;
         size_t bytes = 0;
         for (const RawRange& range : ranges) {
-          result.error = ScanInto(view, cf, range, options, read.fill_cache, &bytes, &result.pairs);
+          result.error = ScanInto(view, cf, range, options, read, &bytes, &result.pairs);
           if (result.error) break;
         }
         return result;
@@ -223,8 +223,12 @@ void RawStorage::Write(const RequestHeader& header, WriteCommand command,
   if (!accepted) std::move (*shared)(RegionError::ServerIsBusy("scheduler is busy"));
 }
 
-void RawStorage::CompareAndSwap(const RequestHeader& header, std::string_view cf_name, RawSwap swap,
+void RawStorage::CompareAndSwap(const RequestHeader& given, std::string_view cf_name, RawSwap swap,
                                 Callback<RawSwapResult> done) {
+  // A replica's read may be granted just as it begins to lead, before it knows all that was
+  // written: its term then says nothing about the value.
+  RequestHeader header = given;
+  header.replica_read = header.stale_read = false;
   engine::Cf cf;
   if (!FindCf(cf_name, &cf)) {
     return std::move(done)(Failed<RawSwapResult>(RawError::InvalidCf(cf_name)));

@@ -92,6 +92,7 @@ struct RawLimits {
   size_t max_result_bytes = size_t{512} << 20;
   // Above these a read goes to the pool, so that it does not hold up an event loop.
   uint32_t max_inline_scan = 256;
+  size_t max_inline_visits = 1024;  // Expired values among them, which a scan passes over.
   int64_t pool_threads = 2;
   size_t max_inline_keys = 256;
 };
@@ -141,6 +142,9 @@ class RawStorage {
                       Callback<RawSwapResult> done);
 
  private:
+  // What a pair takes, in memory and in the reply, beside its bytes.
+  static constexpr size_t kPairOverhead = 128;
+
   template <class Result>
   using ReadBody = absl::AnyInvocable<Result(const RegionView&, const engine::ReadOptions&)>;
 
@@ -159,7 +163,7 @@ class RawStorage {
   RawGetResult GetFrom(const RegionView& view, engine::Cf cf, std::string_view stored_key,
                        const engine::ReadOptions& options) const;
   RawError ScanInto(const RegionView& view, engine::Cf cf, const RawRange& range,
-                    const RawScanOptions& options, bool fill_cache, size_t* bytes,
+                    const RawScanOptions& options, const engine::ReadOptions& read, size_t* bytes,
                     std::vector<std::pair<std::string, std::string>>* pairs) const;
   RawDigestResult DigestOf(const RegionView& view, const std::vector<RawRange>& ranges,
                            bool fill_cache) const;

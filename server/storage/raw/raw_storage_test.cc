@@ -360,6 +360,51 @@ TEST(Latches, WaitersAreBounded) {
   EXPECT_FALSE(latches.Acquire({"a"}, [](Latches::Guard) {}));
 }
 
+TEST(RawStorage, AScanOverManyExpiredValuesLeavesTheLoop) {
+  Store s(ApiVersion::kV1Ttl);
+  std::vector<RawPair> pairs;
+  std::deque<std::string> keys;
+  for (int i = 0; i < 2000; ++i)
+    pairs.push_back({keys.emplace_back(fmt::format("k{:04}", i)), "", 1});
+  pairs.push_back({"z", "alive"});
+  ASSERT_FALSE(s.Wait<RawError>([&](auto done) { s.raw.Put({}, "", pairs, false, done); }));
+  s.clock.seconds += 10;
+  RawPairsResult result;
+  bool answered = false;
+  s.raw.Scan({}, "", {"k", ""}, {.limit = 1}, [&](RawPairsResult r) {
+    answered = true;
+    result = std::move(r);
+  });
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(s.pool.Drain(), 1);
+  EXPECT_THAT(result.pairs, ElementsAre(std::pair<std::string, std::string>("z", "alive")));
+}
+
+TEST(RawStorage, SmallPairsCountForWhatTheyTake) {
+  Store s;
+  RawStorage raw(ApiVersion::kV1, &s.engine, &s.pool, &s.clock, {.max_result_bytes = 1000});
+  for (char c = 'a'; c <= 'z'; ++c) s.Put(std::string(1, c), "");
+  const auto scan = [&](uint32_t limit) {
+    return s.Wait<RawPairsResult>([&](auto done) {
+      raw.Scan({}, "", {"a", ""}, {.limit = limit}, std::move(done));
+    });
+  };
+  EXPECT_EQ(scan(5).pairs.size(), 5u);
+  EXPECT_THAT(scan(20).error.text(), HasSubstr("exceeds 1000 bytes"));
+}
+
+TEST(RawStorage, ASwapReadsWhereItWrites) {
+  Store s;
+  s.engine.lease = false;
+  RequestHeader header;
+  header.replica_read = header.stale_read = true;
+  RawSwap swap{.key = "k", .value = "v", .expect_absent = true};
+  const auto result = s.Wait<RawSwapResult>(
+      [&](auto done) { s.raw.CompareAndSwap(header, "", std::move(swap), std::move(done)); });
+  EXPECT_TRUE(result.swapped);
+  EXPECT_FALSE(s.engine.last_read.replica_read || s.engine.last_read.stale_read);
+}
+
 TEST(RawStorage, AReadThatWouldWaitTooLongIsRefusedWithTheWait) {
   Store store;
   store.engine.lease = false;                // Every read goes through the pool.
