@@ -79,7 +79,12 @@ void Peer::ProposeAdmin(const raft_cmdpb::AdminRequest& request, ProposalDone do
     context_.metrics->CountAdmin(split ? "batch-split" : "compact", "all");
   }
   const auto& epoch = region().region_epoch();
-  auto position = node_->Propose(EncodeAdminEntry(epoch.version(), epoch.conf_ver(), request));
+  std::string data = EncodeAdminEntry(epoch.version(), epoch.conf_ver(), request);
+  if (data.size() > context_.config->max_entry_bytes) {  // The keys of a split are a client's.
+    return std::move(done)(
+        WriteResult{RegionError::RaftEntryTooLarge(region_id(), data.size()), 0});
+  }
+  auto position = node_->Propose(std::move(data));
   if (!position.ok()) {
     return std::move(done)(WriteResult{ProposalError(position.status()), 0});
   }

@@ -251,6 +251,20 @@ TEST(Requests, EveryMismatchHasItsError) {
   });
 }
 
+TEST(Requests, ASplitAtHugeKeysIsRefused) {
+  TestCluster c(3, 3);
+  const uint64_t leader = c.Leader();
+  std::vector<std::string> keys;
+  for (char k = 'a'; k < 'a' + 10; ++k) keys.push_back(std::string(1 << 20, k));
+  bool refused = false;
+  c.at(leader).store().SplitRegion(c.Header(leader), std::move(keys), [&](SplitResult result) {
+    refused = result.error && result.error.proto().has_raft_entry_too_large();
+  });
+  c.Settle();
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(c.Put("k", "v"), "");
+}
+
 TEST(LogGc, TheLogIsCutOnAllReplicasAndARestartSurvives) {
   TestCluster c(3, 3);
   c.config.log_gc_threshold = 10;
@@ -311,6 +325,24 @@ TEST(FullDisk, WritesAreRefusedAndDeletesMakeRoom) {
   EXPECT_EQ(Remove(c, "k").substr(0, 9), "disk full");
   SetDisks(c, DiskUsage::kNormal);
   EXPECT_EQ(c.Put("k2", "v"), "");
+}
+
+TEST(FullDisk, OnlyAMemberSaysSoOfItself) {
+  TestCluster c(3, 3);
+  const uint64_t leader = c.Leader();
+  for (uint64_t s = 1; s <= 3; ++s) {
+    for (uint64_t region : {1, 999}) {
+      raft_serverpb::RaftMessage message;
+      message.set_region_id(region);
+      message.mutable_to_peer()->set_id(100 + leader);
+      message.mutable_to_peer()->set_store_id(leader);
+      message.mutable_from_peer()->set_id(900 + s);
+      message.mutable_from_peer()->set_store_id(s);
+      message.set_disk_usage(disk_usage::AlreadyFull);
+      c.at(leader).store().OnMessage(std::move(message), nullptr, c.now);
+    }
+  }
+  EXPECT_EQ(c.PutAt(leader, c.Header(leader), "k", "v"), "");
 }
 
 TEST(FullDisk, ALeaderMovesToWhereThereIsRoom) {

@@ -34,8 +34,6 @@ void Store::OnMessage(raft_serverpb::RaftMessage message, std::shared_ptr<Snapsh
       message.to_peer().id() == 0 || message.from_peer().id() == 0) {
     return;
   }
-  disks_.Heard(message.from_peer().store_id(), static_cast<DiskUsage>(message.disk_usage()));
-  disks_.HeardLeaving(message.from_peer().store_id(), message.extra_ctx() == kLeavingMark);
   if (message.is_tombstone()) return OnTombstone(message);
   if (message.has_extra_msg()) return;  // None of them asks anything of this store.
   Peer* peer = PeerForMessage(message, now);
@@ -48,9 +46,15 @@ void Store::OnMessage(raft_serverpb::RaftMessage message, std::shared_ptr<Snapsh
     if (files == nullptr || !AcceptSnapshot(peer, message)) return;
     received_[message.region_id()] = std::move(files);
   }
+  // What is kept about senders is kept about members only: anybody else can take any name.
+  const metapb::Peer* sender = FindPeerById(peer->region(), message.from_peer().id());
+  if (sender != nullptr && sender->store_id() == message.from_peer().store_id()) {
+    disks_.Heard(sender->store_id(), static_cast<DiskUsage>(message.disk_usage()));
+    disks_.HeardLeaving(sender->store_id(), message.extra_ctx() == kLeavingMark);
+    if (peer->IsLeader()) peer->last_active[sender->id()] = now;
+  }
   peer->Step(message.from_peer(), std::move(*message.mutable_message()));
   if (peer->node().leader() != 0) peer->stats.leader_seen = now;
-  if (peer->IsLeader()) peer->last_active[message.from_peer().id()] = now;
   MarkDirty(peer);
 }
 
