@@ -26,21 +26,21 @@ OperatorBuilder::OperatorBuilder(const ClusterView& view, RegionPtr region, std:
       op_(Empty(view, *region_, std::move(desc))),
       current_leader_(region_->leader.store_id()) {}
 
-OperatorBuilder& OperatorBuilder::AddPeer(StoreId store) {
-  if (region_->PeerOn(store) != nullptr) {
-    error_ = FailedPrecondition("region {} has a peer on store {} already", region_->meta.id(),
-                                store.value);
-  }
-  adds_.push_back({store, PeerId(0)});
-  return *this;
-}
+OperatorBuilder& OperatorBuilder::AddPeer(StoreId store) { return AddTo(&adds_, store); }
 
 OperatorBuilder& OperatorBuilder::AddLearnerPeer(StoreId store) {
-  if (region_->PeerOn(store) != nullptr) {
+  return AddTo(&learner_adds_, store);
+}
+
+OperatorBuilder& OperatorBuilder::AddTo(std::vector<PeerAt>* list, StoreId store) {
+  const StoreInfo* s = view_.stores.Find(store);
+  if (s == nullptr || !s->up()) {
+    error_ = FailedPrecondition("[PD:core:ErrStoreNotFound]store {} not found", store.value);
+  } else if (region_->PeerOn(store) != nullptr) {
     error_ = FailedPrecondition("region {} has a peer on store {} already", region_->meta.id(),
                                 store.value);
   }
-  learner_adds_.push_back({store, PeerId(0)});
+  list->push_back({store, PeerId(0)});
   return *this;
 }
 

@@ -27,11 +27,13 @@ class OperatorBuilder {
   OperatorBuilder& Promote(StoreId store);
   OperatorBuilder& SetLeader(StoreId store);
 
-  // FailedPrecondition when the region has no leader, a store has (or lacks) a peer, no voter
-  // would be left, nobody can take the lead, or no peer id is at hand.
+  // FailedPrecondition when the region has no leader, a store has (or lacks) a peer, a store that
+  // is to have one is not there or leaves, no voter would be left, nobody can take the lead, or no
+  // peer id is at hand.
   absl::StatusOr<Operator> Build(uint32_t kind, std::string brief);
 
  private:
+  OperatorBuilder& AddTo(std::vector<PeerAt>* list, StoreId store);
   absl::Status Prepare();
   // No voter that works may go when those left would not be a majority of themselves.
   absl::Status CheckMajority() const;

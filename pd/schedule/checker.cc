@@ -77,20 +77,19 @@ std::optional<Operator> ReplicaChecker::Check(const ClusterView& view, RegionPtr
 
 ReplicaChecker::Result ReplicaChecker::CheckLearner(const ClusterView& view,
                                                     const RegionPtr& region) const {
+  const bool wanted = Voters(*region) < view.config.replication().max_replicas;
   for (const auto& p : region->meta.peers()) {
-    if (!IsLearner(p) || OwnsLearners(StoreOf(view, p))) continue;
-    if (region->IsPending(PeerId(p.id())) || region->IsDown(PeerId(p.id()))) continue;
     const StoreInfo* store = StoreOf(view, p);
-    OperatorBuilder b(
-        view, region,
-        Voters(*region) < view.config.replication().max_replicas && store != nullptr && store->up()
-            ? "promote-learner"
-            : "remove-extra-learner");
-    if (Voters(*region) < view.config.replication().max_replicas && store != nullptr &&
-        store->up()) {
+    if (!IsLearner(p) || OwnsLearners(store)) continue;
+    const bool gone = store == nullptr || store->removed();
+    // It may be catching up; on a store that is gone it never will.
+    if (!gone && (region->IsPending(PeerId(p.id())) || region->IsDown(PeerId(p.id())))) continue;
+    if (wanted && !gone && store->up()) {
+      OperatorBuilder b(view, region, "promote-learner");
       return Optional(b.Promote(StoreId(p.store_id()))
                           .Build(0, fmt::format("promote peer: store [{}]", p.store_id())));
     }
+    OperatorBuilder b(view, region, "remove-extra-learner");
     return Optional(b.RemovePeerOn(StoreId(p.store_id()))
                         .Build(kOpRegion, fmt::format("rm peer: store [{}]", p.store_id())));
   }

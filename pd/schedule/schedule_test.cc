@@ -179,6 +179,15 @@ TEST_F(World, ABuilderRefusesWhatCannotBe) {
   EXPECT_FALSE(build([](auto& b) { b.RemovePeerOn(StoreId(1)); })) << "nobody takes the lead";
 }
 
+TEST_F(World, NoPeerGoesToAStoreThatIsNotThereOrLeaves) {
+  const ClusterView view = View();
+  RegionPtr r = Put(Region(1, {1, 2}));
+  EXPECT_FALSE(MovePeer(view, r, StoreId(1), StoreId(99), "test", kOpAdmin).ok());
+  EXPECT_TRUE(MovePeer(view, r, StoreId(1), StoreId(3), "test", kOpAdmin).ok());
+  ASSERT_TRUE(stores_.Remove(StoreId(3), /*destroyed=*/false, /*needed=*/0).ok());
+  EXPECT_FALSE(MovePeer(view, r, StoreId(1), StoreId(3), "test", kOpAdmin).ok());
+}
+
 TEST_F(World, TheCheckerFillsUpReplicas) {
   Put(Region(1, {1}));
   for (int i = 0; i < 2; ++i) {
@@ -236,6 +245,19 @@ TEST_F(World, TheCheckerRemovesExtrasAndLeavesJointStates) {
   EXPECT_EQ(op->desc, "leave-joint-state");
   checker_.Pause("joint-state", now_ms_ + 1);
   EXPECT_FALSE(checker_.Check(View(), regions_.ById(RegionId(2))).has_value());
+}
+
+TEST_F(World, TheCheckerRemovesALearnerWhoseStoreIsGone) {
+  auto r = Region(1, {1, 2, 3});
+  auto* learner = r->meta.add_peers();
+  learner->set_id(900);
+  learner->set_store_id(99);
+  learner->set_role(metapb::Learner);
+  r->pending_peers.push_back(*learner);
+  const ClusterView view = View();
+  auto op = checker_.Check(view, Put(r));
+  ASSERT_TRUE(op.has_value());
+  EXPECT_EQ(op->desc, "remove-extra-learner");
 }
 
 TEST_F(World, ShrinkingKeepsTheVotersThatWork) {

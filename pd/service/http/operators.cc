@@ -1,5 +1,6 @@
 // Operators: lists, adding by hand, cancelling.
 #include <map>
+#include <set>
 
 #include "lib/base/bytes.h"
 #include "lib/base/status.h"
@@ -115,11 +116,7 @@ absl::StatusOr<Build> ReadLeader(const Arguments& a) {
 absl::StatusOr<Build> ReadAddPeer(const Arguments& a, bool learner) {
   const uint64_t store = a.Id("store_id");
   if (store == 0) return InvalidArgument("missing store id to transfer peer to");
-  return Build([=](const ClusterView& v, const RegionPtr& r) -> Built {
-    const StoreInfo* s = v.stores.Find(StoreId(store));
-    if (s == nullptr || !s->up()) {
-      return FailedPrecondition("[PD:core:ErrStoreNotFound]store {} not found", store);
-    }
+  return Build([=](const ClusterView& v, const RegionPtr& r) {
     OperatorBuilder b(v, r, learner ? "admin-add-learner" : "admin-add-peer");
     learner ? b.AddLearnerPeer(StoreId(store)) : b.AddPeer(StoreId(store));
     return b.Build(kOpAdmin | kOpRegion,
@@ -148,12 +145,12 @@ absl::StatusOr<Build> ReadMovePeer(const Arguments& a) {
 
 // The region's peers become exactly those on the given stores.
 absl::StatusOr<Build> ReadMoveRegion(const Arguments& a) {
-  std::vector<StoreId> wanted;
+  std::set<StoreId> wanted;
   if (auto it = a.body.find("to_store_ids"); it != a.body.end() && it->is_array()) {
     for (const Json& id : *it) {
       auto n = AsUint(id);
       if (!n || *n == 0) return InvalidArgument("invalid store ids to transfer region to");
-      wanted.push_back(StoreId(*n));
+      wanted.insert(StoreId(*n));
     }
   }
   if (wanted.empty()) return InvalidArgument("invalid store ids to transfer region to");
@@ -164,7 +161,7 @@ absl::StatusOr<Build> ReadMoveRegion(const Arguments& a) {
     }
     for (const auto& p : r->meta.peers()) {
       const StoreId s(p.store_id());
-      if (std::find(wanted.begin(), wanted.end(), s) == wanted.end()) b.RemovePeerOn(s);
+      if (!wanted.contains(s)) b.RemovePeerOn(s);
     }
     return b.Build(kOpAdmin | kOpRegion, "mv region");
   });
