@@ -258,8 +258,12 @@ void ReplicatedStore::ChooseClusterId(uint64_t term) {
   const etcdserverpb::TxnRequest request = ToProtoTxn(std::move(txn));
   replica_->Submit(CommandType::kTxn, request, term,
                    [this, term](absl::StatusOr<Response> response) {
-                     // A failure means that leadership is over, too.
-                     if (response.ok() && replica_->view().leader_term == term) Announce(term);
+                     if (replica_->view().leader_term != term) return;
+                     if (response.ok()) return Announce(term);
+                     // A disk that stands still for seconds must not keep us from serving for good.
+                     deps_.strand->PostAfter(std::chrono::milliseconds(100), [this, term] {
+                       if (replica_->view().leader_term == term) OnBecomeLeader(term);
+                     });
                    });
 }
 

@@ -24,7 +24,11 @@ class Network {
     void SetPeers(const PeerUrls&) override {}
     void Send(uint64_t to, const Frame& frame) override {
       auto it = network_->receivers.find(to);
-      if (it != network_->receivers.end()) it->second->OnFrame(from_, frame);
+      if (it != network_->receivers.end()) {
+        it->second->OnFrame(from_, frame);
+      } else if (network_->on_lost) {
+        network_->on_lost(to, frame);
+      }
     }
     void SendSnapshot(const eraftpb::Message&, std::shared_ptr<const engine::Snapshot>,
                       std::function<void(bool)> done) override {
@@ -36,6 +40,7 @@ class Network {
     const uint64_t from_;
   };
   std::map<uint64_t, TransportReceiver*> receivers;
+  std::function<void(uint64_t to, const Frame& frame)> on_lost;
 };
 
 struct Node {
@@ -75,6 +80,18 @@ class ReplicatedStoreTest : public testing::Test {
  protected:
   ReplicatedStoreTest() {
     for (uint64_t id : {1, 2, 3}) nodes_[id] = std::make_unique<Node>(id, &clock_, &network_);
+  }
+
+  // Any member but this one.
+  Node* Other(const Node* node) { return nodes_[node == nodes_[1].get() ? 2 : 1].get(); }
+  static Frame RaftFrame(const eraftpb::Message& message) {
+    return {.type = FrameType::kRaft, .payload = message.SerializeAsString()};
+  }
+  void RunFor(Duration time) {
+    for (Duration step = std::chrono::milliseconds(10); time > Duration::zero(); time -= step) {
+      clock_.Advance(step);
+      for (auto& [id, node] : nodes_) node->sim.RunFor(Duration::zero());
+    }
   }
 
   // All but `frozen` run until one of them leads.
@@ -124,6 +141,48 @@ TEST_F(ReplicatedStoreTest, AGuardedChangeOfAFrozenLeaderNeverReachesTheNextOne)
   RunAll();
   EXPECT_TRUE(absl::IsUnavailable(answer)) << answer;
   EXPECT_EQ(Value(next, "bound"), "");
+}
+
+// It could not be installed: a snapshot comes with a file, on a stream of its own.
+TEST_F(ReplicatedStoreTest, ASnapshotAmongTheMessagesIsIgnored) {
+  Node* leader = Elect(nullptr);
+  ASSERT_NE(leader, nullptr);
+  Node* follower = Other(leader);
+  eraftpb::Message message;
+  message.set_msg_type(eraftpb::MsgSnapshot);
+  message.set_from(leader->store->replica().member_id());
+  message.set_to(follower->store->replica().member_id());
+  message.set_term(leader->store->leader_term());
+  auto* metadata = message.mutable_snapshot()->mutable_metadata();
+  metadata->set_index(1'000);
+  metadata->set_term(message.term());
+  for (uint64_t id : {1, 2, 3}) metadata->mutable_conf_state()->add_voters(id);
+  follower->store->replica().OnFrame(message.from(), RaftFrame(message));
+  RunAll();  // Fails the test if the member ends.
+  EXPECT_EQ(Value(leader, "/pd/cluster_id"), Value(follower, "/pd/cluster_id"));
+}
+
+TEST_F(ReplicatedStoreTest, AReadWhoseEntryNeverArrivesTimesOut) {
+  Node* leader = Elect(nullptr);
+  ASSERT_NE(leader, nullptr);
+  RunFor(seconds(1));
+  Node* follower = Other(leader);
+  const uint64_t leader_id = leader->store->replica().member_id();
+  const uint64_t follower_id = follower->store->replica().member_id();
+  absl::Status answer = absl::UnknownError("none");
+  // The leader's answer arrives, and nothing else any more.
+  network_.receivers.erase(follower_id);
+  network_.on_lost = [&](uint64_t to, const Frame& frame) {
+    eraftpb::Message message;
+    if (to != follower_id || frame.type != FrameType::kRaft) return;
+    if (!message.ParseFromString(frame.payload)) return;
+    if (message.msg_type() != eraftpb::MsgReadIndexResp) return;
+    message.set_index(message.index() + 1);  // As if a change had been committed meanwhile.
+    follower->store->replica().OnFrame(leader_id, RaftFrame(message));
+  };
+  follower->store->replica().Linearize([&](absl::Status status) { answer = status; });
+  RunFor(seconds(9));
+  EXPECT_TRUE(absl::IsUnavailable(answer)) << answer;
 }
 
 // The engine is not synced with every change: after a power cut it may be behind the log.

@@ -88,10 +88,16 @@ void WatchHub::Resume(WatchId id) {
   });
 }
 
-void WatchHub::AfterDelivery(std::function<void(int64_t)> task) {
-  strand_->Post([this, task = std::move(task)] {
+void WatchHub::Progress(std::vector<WatchId> ids, std::function<void(int64_t)> task) {
+  strand_->Post([this, ids = std::move(ids), task = std::move(task)] {
     Pump();
-    task(delivered_);
+    int64_t revision = delivered_;
+    for (WatchId id : ids) {
+      auto it = watchers_.find(id);
+      if (it == watchers_.end() || !(it->second.busy || it->second.behind)) continue;
+      revision = std::min(revision, it->second.next_revision - 1);
+    }
+    task(revision);
   });
 }
 

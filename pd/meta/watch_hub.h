@@ -34,7 +34,7 @@ class WatchSink {
 // A watcher pulls: it remembers the next revision it wants, and reads that from the changes still
 // in memory or, when it is behind those, from the engine.  So a slow receiver costs no memory.
 //
-// Add, Remove, Resume, AfterDelivery and OnApplied are thread-safe; delivery is on `strand`, which
+// Add, Remove, Resume, Progress and OnApplied are thread-safe; delivery is on `strand`, which
 // must be stopped before the hub is destroyed.
 class WatchHub {
  public:
@@ -47,9 +47,9 @@ class WatchHub {
   // The sink may still be in a call, but gets no new one after the returned strand task ran.
   void Remove(WatchId id);
   void Resume(WatchId id);
-  // Runs on the strand after all changes up to the revision it is given were delivered to those
-  // who keep up.
-  void AfterDelivery(std::function<void(int64_t revision)> task);
+  // Runs on the strand with a revision up to which these watches have been given everything: a
+  // client that is told of it goes on behind it after its connection broke.
+  void Progress(std::vector<WatchId> ids, std::function<void(int64_t revision)> task);
 
   // From the thread that applies: the changes of one revision.
   void OnApplied(int64_t revision, std::vector<Event> events);

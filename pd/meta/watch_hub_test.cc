@@ -132,6 +132,23 @@ TEST_F(WatchHubTest, AFullReceiverMissesNothing) {
   EXPECT_THAT(sink->seen, ElementsAre("a=1", "a=2<-1", "a=3<-2", "a=4<-3"));
 }
 
+TEST_F(WatchHubTest, ProgressIsNoFurtherThanWhatTheWatchWasGiven) {
+  auto slow = Watch(KeyRange::Single("a"));
+  const WatchHub::WatchId slow_id = last_id_;
+  Watch(KeyRange::Single("a"));
+  slow->full = true;
+  Put("a", "1");
+  const int64_t given = machine_->revision();
+  strand_.RunAll();
+  Put("a", "2");
+  int64_t slow_progress = 0, progress = 0;
+  hub_.Progress({slow_id, last_id_}, [&](int64_t revision) { slow_progress = revision; });
+  hub_.Progress({last_id_}, [&](int64_t revision) { progress = revision; });
+  strand_.RunAll();
+  EXPECT_EQ(slow_progress, given);
+  EXPECT_EQ(progress, machine_->revision());
+}
+
 TEST_F(WatchHubTest, AFutureRevisionWaits) {
   auto sink = Watch(KeyRange::Single("a"), machine_->revision() + 2);
   Put("a", "1");

@@ -262,6 +262,8 @@ absl::StatusOr<Response> StateMachine::Alarm(const etcdserverpb::AlarmRequest& r
     return StateKey(name);
   };
   if (request.action() == etcdserverpb::AlarmRequest::ACTIVATE) {
+    // The only one there is; none is what an empty request asks for.
+    if (request.alarm() != etcdserverpb::NOSPACE) return response;
     alarms_.insert(request.memberid());
     batch_.Put(Cf::kDefault, key(request.memberid()), {});
     add(request.memberid());

@@ -350,5 +350,16 @@ TEST_F(StateMachineTest, RangeOptions) {
   EXPECT_EQ(response->count(), 3);
 }
 
+TEST_F(StateMachineTest, OnlyAFullDiskIsAnAlarm) {
+  etcdserverpb::AlarmRequest request;
+  request.set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  request.set_memberid(7);
+  CHECK_OK(Apply(CommandType::kAlarm, request).response);
+  EXPECT_TRUE(machine_->alarms().empty());
+  request.set_alarm(etcdserverpb::NOSPACE);
+  CHECK_OK(Apply(CommandType::kAlarm, request).response);
+  EXPECT_TRUE(machine_->alarms().contains(7));
+}
+
 }  // namespace
 }  // namespace tikv::pd::meta

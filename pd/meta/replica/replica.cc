@@ -123,6 +123,8 @@ void Replica::HandleFrame(uint64_t from, Frame frame) {
   if (frame.type == FrameType::kRaft) {
     eraftpb::Message message;
     if (!message.ParseFromString(frame.payload) || message.from() != from) return;
+    // Snapshots come with their file, by OnSnapshot; one without could not be installed.
+    if (message.msg_type() == eraftpb::MsgSnapshot) return;
     Stamp();
     node_->Step(std::move(message)).IgnoreError();  // Unusable messages are the network's.
     DriveSoon();

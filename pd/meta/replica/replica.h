@@ -200,6 +200,7 @@ class Replica final : public TransportReceiver {
   // --- replica_calls.cc ---------------------------------------------------------------------
   void SendToLeader(CallMethod method, std::string payload, MonotonicTime deadline,
                     ReplyCallback done);
+  void AskLease(CallMethod method, int64_t id, Callback<absl::StatusOr<int64_t>> seconds);
   void ServeCall(CallMethod method, const std::string& payload, ReplyCallback done);
   // `own`: a change of PD's own, which goes on when the quota keeps clients from writing.
   absl::StatusOr<std::string> ServePropose(const std::string& payload, bool own);

@@ -171,24 +171,17 @@ void Replica::ServeCall(CallMethod method, const std::string& payload, ReplyCall
 // --- Leases -------------------------------------------------------------------------------------
 
 void Replica::RenewLease(int64_t id, Callback<absl::StatusOr<int64_t>> ttl) {
-  deps_.strand->Post([this, id, ttl = std::move(ttl)]() mutable {
-    if (failed_ || removed_self_) return std::move(ttl)(ErrStopped());
-    SendToLeader(CallMethod::kRenewLease, EncodeNumbers(static_cast<uint64_t>(id)), Deadline(),
-                 [ttl = std::move(ttl)](absl::StatusOr<std::string> reply) mutable {
-                   uint64_t seconds = 0, unused;
-                   if (reply.ok() && !DecodeNumbers(*reply, &seconds, &unused)) {
-                     reply = ErrNotCapable();
-                   }
-                   if (!reply.ok()) return std::move(ttl)(reply.status());
-                   std::move(ttl)(static_cast<int64_t>(seconds));
-                 });
-  });
+  AskLease(CallMethod::kRenewLease, id, std::move(ttl));
 }
 
 void Replica::LeaseRemaining(int64_t id, Callback<absl::StatusOr<int64_t>> seconds) {
-  deps_.strand->Post([this, id, seconds = std::move(seconds)]() mutable {
+  AskLease(CallMethod::kLeaseRemaining, id, std::move(seconds));
+}
+
+void Replica::AskLease(CallMethod method, int64_t id, Callback<absl::StatusOr<int64_t>> seconds) {
+  deps_.strand->Post([this, method, id, seconds = std::move(seconds)]() mutable {
     if (failed_ || removed_self_) return std::move(seconds)(ErrStopped());
-    SendToLeader(CallMethod::kLeaseRemaining, EncodeNumbers(static_cast<uint64_t>(id)), Deadline(),
+    SendToLeader(method, EncodeNumbers(static_cast<uint64_t>(id)), Deadline(),
                  [seconds = std::move(seconds)](absl::StatusOr<std::string> reply) mutable {
                    uint64_t left = 0, unused;
                    if (reply.ok() && !DecodeNumbers(*reply, &left, &unused)) {
@@ -446,6 +439,12 @@ void Replica::ExpireWaiting() {
   };
   expire_reads(&waiting_reads_);
   expire_reads(&asked_reads_);
+  // A member that was cut off after it asked may never see the entry it waits for.
+  for (auto it = confirmed_reads_.begin(); it != confirmed_reads_.end();) {
+    auto read = it++;
+    if (read->second.deadline > now) continue;
+    std::move(confirmed_reads_.extract(read).mapped().done)(ErrTimeout());
+  }
 }
 
 }  // namespace tikv::pd::meta

@@ -48,9 +48,12 @@ void TimeToLive(EtcdContext* context, const LeaseTimeToLiveRequest& request,
   };
   context->store->replica().LeaseRemaining(
       request.id(), [context, answer = std::move(answer)](absl::StatusOr<int64_t> seconds) mutable {
-        context->pool->Post([seconds = std::move(seconds), answer = std::move(answer)]() mutable {
-          answer(std::move(seconds));
-        });
+        // The leader may know of a lease whose grant has not reached us yet.
+        ReadWhenReady(
+            context, false,
+            [seconds = std::move(seconds), answer = std::move(answer)](absl::Status ready) mutable {
+              answer(ready.ok() ? std::move(seconds) : std::move(ready));
+            });
       });
 }
 

@@ -71,7 +71,7 @@ class Sink : public meta::WatchSink {
 
   // Once per ten minutes, for watches that asked for it and had nothing else.
   void OnProgress(int64_t revision) {
-    if (progress_ && std::exchange(quiet_, true)) Send(Make(revision));
+    if (progress_ && std::exchange(quiet_, true)) Send(Make(std::max<int64_t>(revision, 1)));
   }
 
   void Close() { closed_.store(true); }
@@ -149,9 +149,14 @@ class Watches : public std::enable_shared_from_this<Watches> {
   }
 
   void Progress() {
-    context_->store->hub().AfterDelivery([self = shared_from_this()](int64_t revision) {
+    std::vector<meta::WatchHub::WatchId> ids;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [id, watch] : watches_) ids.push_back(watch.hub_id);
+    }
+    context_->store->hub().Progress(std::move(ids), [self = shared_from_this()](int64_t revision) {
       WatchResponse response;
-      response.mutable_header()->set_revision(revision);
+      response.mutable_header()->set_revision(std::max<int64_t>(revision, 1));
       self->context_->store->FillHeader(response.mutable_header());
       response.set_watch_id(kNoWatch);
       self->stream_.Send(response);
@@ -197,8 +202,10 @@ class Watches : public std::enable_shared_from_this<Watches> {
     }
     if (++ticks_ % kTicksPerProgress == 0) {
       std::lock_guard lock(mutex_);
-      const int64_t revision = context_->store->revision();
-      for (auto& [id, watch] : watches_) watch.sink->OnProgress(revision);
+      for (auto& [id, watch] : watches_) {
+        context_->store->hub().Progress(
+            {watch.hub_id}, [sink = watch.sink](int64_t revision) { sink->OnProgress(revision); });
+      }
     }
     StartTimer();
   }
