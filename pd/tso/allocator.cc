@@ -84,8 +84,7 @@ void Allocator::Begin(uint64_t term) {
   absl::StatusOr<int64_t> saved = ReadBound();
   if (!saved.ok()) {
     stats_.save_errors.fetch_add(1, std::memory_order_relaxed);
-    store_->Resign([](absl::Status) {});
-    return;
+    return GiveUp(term);
   }
   term_ = term;
   failures_ = 0;
@@ -96,6 +95,21 @@ void Allocator::Begin(uint64_t term) {
     bound = oracle_.Begin(clock_->Wall().millis(), *saved);
   }
   Enqueue({bound, [](absl::Status) {}});
+}
+
+// Another member may do better.  When there is none, nobody else will begin for us.
+void Allocator::GiveUp(uint64_t term) {
+  store_->Resign([this, term](absl::Status status) {
+    if (status.ok()) return;
+    strand_->PostAfter(options_.update_interval, [this, term] {
+      bool serving;
+      {
+        std::lock_guard lock(mutex_);
+        serving = oracle_.serving();
+      }
+      if (!serving) Begin(term);
+    });
+  });
 }
 
 void Allocator::Tick() {
@@ -177,7 +191,7 @@ void Allocator::OnWritten(uint64_t term, absl::Status status) {
       return;
     }
     failures_ = 0;
-    store_->Resign([](absl::Status) {});
+    GiveUp(term);
   } else {
     failures_ = 0;
   }

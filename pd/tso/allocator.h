@@ -30,7 +30,8 @@ struct AllocatorStats {
 };
 
 // Allocate is a short critical section, so that one object serves all streams of all loops.
-// Saving happens on `strand`, one save at a time; three failures in a row give leadership up.
+// Saving happens on `strand`, one save at a time; three failures in a row give leadership up,
+// or, where no other member can take it, begin anew.
 // Everything passed in must outlive the object, and the strand must be stopped before it goes.
 class Allocator final : public Tso, public meta::LeaderListener {
  public:
@@ -57,6 +58,7 @@ class Allocator final : public Tso, public meta::LeaderListener {
 
   // All on the strand.
   void Begin(uint64_t term);
+  void GiveUp(uint64_t term);
   void Tick();
   void Enqueue(Save save);
   void WriteNext();

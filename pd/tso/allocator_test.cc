@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/base/status.h"
 #include "lib/sim/scheduler.h"
 #include "pd/cluster/testing/fake_meta_store.h"
 
@@ -37,6 +38,22 @@ TEST_F(AllocatorTest, ASaveThatEndsAfterTheLeadershipServesNothing) {
   meta_.Lead(true);
   EXPECT_FALSE(allocator_.Allocate(1).ok());
   sim_.RunReady();
+  EXPECT_TRUE(allocator_.Allocate(1).ok());
+}
+
+// Nobody else could lead, so nobody else would begin for us.
+TEST_F(AllocatorTest, ALoneMemberServesOnceItsDiskWorksAgain) {
+  meta_.Hold();
+  allocator_.Start();
+  for (int i = 0; i < 3; ++i) {
+    sim_.RunFor(std::chrono::milliseconds(100));
+    meta_.Release(Unavailable("etcdserver: request timed out"));
+    meta_.Hold();
+  }
+  sim_.RunFor(std::chrono::milliseconds(100));
+  EXPECT_FALSE(allocator_.IsServing());
+  meta_.Release(absl::OkStatus());
+  sim_.RunFor(std::chrono::milliseconds(100));
   EXPECT_TRUE(allocator_.Allocate(1).ok());
 }
 
