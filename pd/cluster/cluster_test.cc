@@ -455,5 +455,19 @@ TEST(GcState, SafePointsRiseAndServicesHoldThem) {
   EXPECT_EQ(*gc.AdvanceGc(200), 100u);
 }
 
+// The term of a member that has just stopped leading reads as 0.
+TEST(MetaWriterTest, WritesNothingWithoutATerm) {
+  sim::ManualClock clock;
+  sim::Scheduler sim{&clock, Random(1, "writer-test")};
+  auto strand = sim.NewStrand("pd");
+  FakeMetaStore meta(42);
+  MetaWriter writer(&meta, strand.get(), [](uint64_t) {});
+  absl::Status answer;
+  writer.Write(0, {meta::Op::Put("k", "v")}, [&](absl::Status s) { answer = s; });
+  sim.RunReady();
+  EXPECT_TRUE(absl::IsUnavailable(answer)) << answer;
+  EXPECT_EQ(meta.Value("k"), "");
+}
+
 }  // namespace
 }  // namespace tikv::pd

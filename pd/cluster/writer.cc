@@ -120,7 +120,8 @@ MetaWriter::~MetaWriter() = default;
 
 void MetaWriter::Write(uint64_t term, std::vector<meta::Op> ops, Callback<absl::Status> done) {
   std::lock_guard lock(state_->mu);
-  if (!state_->failed) return state_->Queue(term, std::move(ops), std::move(done));
+  // Term 0 would be no guard at all: the change would reach whoever leads by then.
+  if (!state_->failed && term != 0) return state_->Queue(term, std::move(ops), std::move(done));
   if (!done) return;
   state_->executor->Post(
       [done = std::move(done)]() mutable { std::move(done)(Unavailable("not leader")); });

@@ -35,7 +35,8 @@ class MetaWriter {
              std::function<void(uint64_t term)> on_failure);
   ~MetaWriter();
 
-  // Refused ("not leader") unless this member still leads in `term`.  At most 64 operations.
+  // Refused ("not leader") unless this member still leads in `term`, and in any case when that is
+  // 0, no term.  At most 64 operations.
   // Never calls back inside the call.
   void Write(uint64_t term, std::vector<meta::Op> ops, Callback<absl::Status> done);
   // OK once all that was given before is durable: inside the call when nothing is under way.
