@@ -1,5 +1,6 @@
 #include "pd/cluster/cluster.h"
 
+#include "lib/base/bytes.h"
 #include "lib/base/status.h"
 #include "lib/engine/rocks/rocks_engine.h"
 #include "lib/env/clock.h"
@@ -157,7 +158,7 @@ void Cluster::ExtendIds() {
   auto bound = state_.ids.BoundToPersist();
   if (!bound) return;
   std::string value;
-  for (int shift = 56; shift >= 0; shift -= 8) value.push_back(static_cast<char>(*bound >> shift));
+  PutBig64(&value, *bound);
   const uint64_t term = term_;
   writer_.Write(term, {meta::Op::Put(keys_->AllocId(), value)},
                 [this, term, bound = *bound](absl::Status s) {

@@ -74,19 +74,21 @@ std::shared_ptr<RegionInfo> TakeRegion(pdpb::RegionHeartbeatRequest* heartbeat) 
   return r;
 }
 
-void FillRegion(const RegionInfo& region, pdpb::Region* out) {
+namespace {
+
+// The two messages share these fields, and no type.
+template <class Message>
+void Fill(const RegionInfo& region, Message* out) {
   *out->mutable_region() = region.meta;
   if (region.leader.id() != 0) *out->mutable_leader() = region.leader;
   for (const auto& d : region.down_peers) *out->add_down_peers() = d;
   for (const auto& p : region.pending_peers) *out->add_pending_peers() = p;
 }
 
-void FillRegion(const RegionInfo& region, pdpb::GetRegionResponse* out) {
-  *out->mutable_region() = region.meta;
-  if (region.leader.id() != 0) *out->mutable_leader() = region.leader;
-  for (const auto& d : region.down_peers) *out->add_down_peers() = d;
-  for (const auto& p : region.pending_peers) *out->add_pending_peers() = p;
-}
+}  // namespace
+
+void FillRegion(const RegionInfo& region, pdpb::Region* out) { Fill(region, out); }
+void FillRegion(const RegionInfo& region, pdpb::GetRegionResponse* out) { Fill(region, out); }
 
 std::string Describe(const RegionInfo& region) {
   const auto& e = region.meta.region_epoch();

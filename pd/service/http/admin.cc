@@ -2,6 +2,7 @@
 #include <charconv>
 #include <set>
 
+#include "lib/base/bytes.h"
 #include "lib/base/status.h"
 #include "pd/service/http/api.h"
 #include "pd/tso/tso.h"
@@ -84,9 +85,7 @@ void RaiseIds(Api& api, const CallPtr& call) {
       [&](ClusterState& s) -> absl::StatusOr<std::vector<meta::Op>> {
         s.ids.RaiseTo(base);
         std::string value;
-        for (int shift = 56; shift >= 0; shift -= 8) {
-          value.push_back(static_cast<char>(s.ids.bound() >> shift));
-        }
+        PutBig64(&value, s.ids.bound());
         return std::vector<meta::Op>{meta::Op::Put(api.cluster().keys().AllocId(), value)};
       },
       [call](absl::Status s) { s.ok() ? call->Plain("", 200) : call->Error(s); });
