@@ -150,6 +150,7 @@ class Cluster : public meta::LeaderListener {
   void CheckRegions();
   void RunSchedulers();
   void CheckStores();
+  void TrackRemoval(const StoreInfo& store);  // REQUIRES: mu_ is held.
   void UpdatePrepared();
   void PauseLeaderMoves();
   void SendDueOrders();

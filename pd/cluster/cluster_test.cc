@@ -435,6 +435,47 @@ TEST_F(ClusterTest, SplitIdsAreFreshAndEpochsAreChecked) {
   EXPECT_TRUE(absl::IsNotFound(ask(stale, 1).status()));
 }
 
+TEST(RemovalProgress, ShowsHowFarAndHowLong) {
+  RemovalProgress progress;
+  EXPECT_FALSE(progress.Of(StoreId(1)).has_value());
+  progress.Update(StoreId(1), 100, 0);
+  EXPECT_EQ(progress.Of(StoreId(1))->done, 0);
+  EXPECT_EQ(progress.Of(StoreId(1))->left_seconds, std::numeric_limits<double>::max());
+  progress.Update(StoreId(1), 75, 5'000);
+  EXPECT_DOUBLE_EQ(progress.Of(StoreId(1))->done, 0.25);
+  EXPECT_DOUBLE_EQ(progress.Of(StoreId(1))->mib_per_second, 5);
+  EXPECT_DOUBLE_EQ(progress.Of(StoreId(1))->left_seconds, 15);
+  // Regions may grow while they wait.
+  progress.Update(StoreId(1), 120, 6'000);
+  EXPECT_EQ(progress.Of(StoreId(1))->done, 0);
+  progress.Update(StoreId(2), 0, 6'000);
+  EXPECT_EQ(progress.Of(StoreId(2))->done, 1) << "nothing to move";
+  EXPECT_DOUBLE_EQ(progress.Overall()->done, 0.5);
+  progress.Forget(StoreId(1));
+  progress.Forget(StoreId(2));
+  EXPECT_FALSE(progress.Overall().has_value());
+}
+
+TEST(GcState, BarriersHoldTheTransactionSafePoint) {
+  GcState gc;
+  using Barrier = GcState::Barrier;
+  ASSERT_TRUE(gc.AdvanceTxn(100, 0).ok());
+  EXPECT_FALSE(gc.SetBarrier(Barrier::kOfKeyspace, "late", 99, 10, 0).ok());
+  EXPECT_FALSE(gc.SetBarrier(Barrier::kOfKeyspace, "a/b", 200, 10, 0).ok());
+  EXPECT_FALSE(gc.SetBarrier(Barrier::kOfKeyspace, "gc_worker", 200, 10, 0).ok());
+  EXPECT_FALSE(gc.SetBarrier(Barrier::kOfKeyspace, "b", 200, 0, 0).ok());
+  ASSERT_TRUE(gc.SetBarrier(Barrier::kOfKeyspace, "b", 200, 10, 0).ok());
+  ASSERT_TRUE(gc.SetBarrier(Barrier::kGlobal, "all", 150, 5, 0).ok());
+  auto advance = gc.AdvanceTxn(300, 1);
+  ASSERT_TRUE(advance.ok());
+  EXPECT_EQ(advance->new_point, 150u);
+  EXPECT_NE(advance->blocker.find("all"), std::string::npos);
+  EXPECT_EQ(gc.AdvanceTxn(300, 7)->new_point, 200u) << "the global one has ended";
+  EXPECT_EQ(gc.DeleteBarrier(Barrier::kOfKeyspace, "b")->safe_point, 200u);
+  EXPECT_FALSE(gc.DeleteBarrier(Barrier::kOfKeyspace, "b").has_value());
+  EXPECT_EQ(gc.AdvanceTxn(300, 8, {{"sql", 250}})->new_point, 250u);
+}
+
 TEST(GcState, SafePointsRiseAndServicesHoldThem) {
   GcState gc;
   const int64_t forever = std::numeric_limits<int64_t>::max();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,12 +50,24 @@ class GcState {
   // The lowest that has not expired; gc_worker at 0 when there is none.
   ServiceUpdate Min(int64_t now_s) const;
 
+  // Barriers hold the transaction safe point back as services do, whose entries they share; global
+  // ones stand for all keyspaces.
+  enum class Barrier { kOfKeyspace, kGlobal };
+  const std::map<std::string, ServiceSafePoint>& global_barriers() const { return global_; }
+  void LoadGlobalBarrier(const std::string& id, ServiceSafePoint point) { global_[id] = point; }
+  // InvalidArgument for an id or TTL that cannot be, or a point behind the transaction safe point.
+  absl::StatusOr<ServiceSafePoint> SetBarrier(Barrier kind, const std::string& id, uint64_t ts,
+                                              int64_t ttl_s, int64_t now_s);
+  std::optional<ServiceSafePoint> DeleteBarrier(Barrier kind, const std::string& id);
+
   struct TxnAdvance {
     uint64_t old_point = 0, new_point = 0;
     std::string blocker;  // Why it did not reach the target; "" when it did.
   };
-  // Up to `target`, as far as services and barriers allow.  InvalidArgument when it would go back.
-  absl::StatusOr<TxnAdvance> AdvanceTxn(uint64_t target, int64_t now_s);
+  // Up to `target`, as far as services, barriers and `others` (who needs data from when on) allow.
+  // InvalidArgument when it would go back.
+  absl::StatusOr<TxnAdvance> AdvanceTxn(uint64_t target, int64_t now_s,
+                                        const std::map<std::string, uint64_t>& others = {});
   // InvalidArgument when it would go back or pass the transaction safe point.
   absl::StatusOr<uint64_t> AdvanceGc(uint64_t target);  // The old one.
 
@@ -62,6 +75,7 @@ class GcState {
   uint64_t gc_safe_point_ = 0;
   uint64_t txn_safe_point_ = 0;
   std::map<std::string, ServiceSafePoint> services_;
+  std::map<std::string, ServiceSafePoint> global_;
 };
 
 }  // namespace tikv::pd

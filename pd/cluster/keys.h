@@ -31,6 +31,7 @@ class Keys {
   std::string GcSafePoint() const { return root_ + "gc/safe_point"; }
   std::string TxnSafePoint() const { return root_ + "gc/txn_safe_point"; }
   std::string ServiceSafePoints() const { return root_ + "gc/safe_point/service/"; }
+  std::string GlobalBarriers() const { return root_ + "gc/global_gc_barriers/"; }
   std::string Marker(const std::string& name) const { return root_ + "cluster/markers/" + name; }
 
  private:

@@ -238,6 +238,12 @@ absl::Status Cluster::LoadRecord(const meta::KeyValue& kv, ClusterState* state) 
     state->gc.LoadService(
         After(kv.key, keys_->ServiceSafePoints()),
         {Member(json, "safe_point", uint64_t{0}), Member(json, "expired_at", int64_t{0})});
+  } else if (kv.key.starts_with(keys_->GlobalBarriers())) {
+    auto json = nlohmann::json::parse(kv.value, nullptr, false);
+    if (!json.is_object()) return absl::OkStatus();
+    state->gc.LoadGlobalBarrier(
+        After(kv.key, keys_->GlobalBarriers()),
+        {Member(json, "safe_point", uint64_t{0}), Member(json, "expired_at", int64_t{0})});
   } else if (kv.key.starts_with(keys_->Stores())) {
     metapb::Store store;
     if (!store.ParseFromString(kv.value) || store.id() == 0) return bad;

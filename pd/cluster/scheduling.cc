@@ -99,6 +99,14 @@ void Cluster::PauseLeaderMoves() {
   }
 }
 
+void Cluster::TrackRemoval(const StoreInfo& store) {
+  if (!store.removing()) return state_.removals.Forget(store.id());
+  // Until every region has been reported nobody knows what the store holds.
+  if (state_.regions.reported() < state_.regions.size()) return;
+  const StoreRegions& held = state_.regions.OfStore(store.id());
+  state_.removals.Update(store.id(), static_cast<double>(held.region_size_mib), NowMs());
+}
+
 void Cluster::CheckStores() {
   constexpr size_t kSmallCluster = 100;
   std::lock_guard lock(mu_);
@@ -110,6 +118,7 @@ void Cluster::CheckStores() {
   for (const auto& [id, s] : state_.stores.all()) ids.push_back(s.id());
   for (StoreId id : ids) {
     StoreInfo* s = state_.stores.FindMutable(id);
+    TrackRemoval(*s);
     const size_t held = regions.OfStore(id).region_count();
     if (s->preparing() &&
         (regions.size() < kSmallCluster || held > 0 ||

@@ -9,6 +9,7 @@
 
 #include "pd/cluster/gc_state.h"
 #include "pd/cluster/id_allocator.h"
+#include "pd/cluster/progress.h"
 #include "pd/core/config.h"
 #include "pd/core/region_table.h"
 #include "pd/core/store.h"
@@ -42,6 +43,7 @@ struct ClusterState {
   std::vector<SchedulerEntry> schedulers;
   IdAllocator ids;
   GcState gc;
+  RemovalProgress removals;
   std::map<uint64_t, uint64_t> min_resolved_ts;  // By store.
   uint64_t external_ts = 0;
   std::set<std::string> markers;  // "snapshot-recovering", "pitr-restore-mode"

@@ -21,7 +21,7 @@ struct RegionInfo {
   std::vector<pdpb::PeerStats> down_peers;
   std::vector<metapb::Peer> pending_peers;
   uint64_t term = 0;
-  uint64_t approximate_size_mib = 0;  // 0 = not known, at least 1 when known.
+  uint64_t approximate_size_mib = 0;  // 0: not reported; at least 1 in a RegionTable.
   uint64_t approximate_keys = 0;
   uint64_t approximate_kv_size_mib = 0;
   // Over the reported interval, in bytes and keys.

@@ -95,10 +95,11 @@ RegionTable::Change RegionTable::Put(std::shared_ptr<RegionInfo> region) {
   Change change;
   auto known = by_id_.find(region->meta.id());
   RegionPtr origin = known == by_id_.end() ? nullptr : known->second;
+  // Nothing there counts as one MiB: stores of empty regions, too, are to hold equally many.
+  if (region->approximate_size_mib == 0) {
+    region->approximate_size_mib = origin != nullptr ? origin->approximate_size_mib : 1;
+  }
   if (origin != nullptr) {
-    if (region->approximate_size_mib == 0) {
-      region->approximate_size_mib = origin->approximate_size_mib;
-    }
     if (region->approximate_keys == 0) region->approximate_keys = origin->approximate_keys;
     change.leader_changed = origin->leader.id() != region->leader.id();
   } else {

@@ -177,6 +177,15 @@ class Oracle {
   std::map<uint64_t, RegionPtr> all_;
 };
 
+TEST(RegionTable, AnEmptyRegionCountsAsOneMib) {
+  RegionTable t;
+  auto empty = Make(1, "", "");
+  empty->approximate_size_mib = 0;
+  t.Put(empty);
+  EXPECT_EQ(t.total_size_mib(), 1u);
+  EXPECT_EQ(t.OfStore(StoreId(1)).region_size_mib, 1u);
+}
+
 TEST(RegionTable, AgreesWithTheOracleUnderRandomChanges) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     Random random(seed, "region-table");

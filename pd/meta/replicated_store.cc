@@ -120,6 +120,7 @@ absl::StatusOr<std::unique_ptr<ReplicatedStore>> ReplicatedStore::Create(StoreOp
   replica_deps.clock = store->deps_.clock;
   replica_deps.strand = store->deps_.strand;
   replica_deps.fs = store->deps_.fs;
+  replica_deps.on_log_written = store->deps_.on_log_written;
   replica_deps.engine = storage.engine();
   replica_deps.log = storage.log();
   replica_deps.machine = storage.machine();

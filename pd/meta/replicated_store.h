@@ -34,7 +34,8 @@ struct StoreDeps {
   Executor* strand = nullptr;        // Of the replica and of listeners' calls.
   Executor* watch_strand = nullptr;  // Of watches' sinks.
   Transport* transport = nullptr;
-  Storage* storage = nullptr;  // Initialized.
+  Storage* storage = nullptr;                    // Initialized.
+  std::function<void(Duration)> on_log_written;  // How long a synced write took; may be empty.
   // The process should end: the disk failed, or this member was removed.  On the strand.
   std::function<void(const absl::Status&)> on_fatal;
 };

@@ -16,13 +16,23 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
 }
 
-absl::Status CheckUrls(std::string_view what, std::string_view urls) {
+// The scheme and the files must agree: a server that speaks plainly where TLS is expected, or the
+// other way round, is found out by nobody until it matters.
+absl::Status CheckUrls(std::string_view what, std::string_view urls, bool tls) {
   if (SplitCommas(urls).empty()) return InvalidArgument("{} must not be empty", what);
   for (const std::string& url : SplitCommas(urls)) {
     const std::string address = HostPort(url);
     if (address == url || address.find(':') == std::string::npos) {
       return InvalidArgument("{}: \"{}\": expected http://host:port or https://host:port", what,
                              url);
+    }
+    if (url.starts_with("https://") && !tls) {
+      return InvalidArgument("{}: \"{}\" needs security.cert-path and security.key-path", what,
+                             url);
+    }
+    if (url.starts_with("http://") && tls) {
+      return InvalidArgument("{}: \"{}\" has to begin with https:// when there is a certificate",
+                             what, url);
     }
   }
   return absl::OkStatus();
@@ -93,13 +103,18 @@ void NodeConfig::Visit(config::Visitor& v) {
 }
 
 absl::Status NodeConfig::Validate() const {
-  RETURN_IF_ERROR(CheckUrls("client-urls", client_urls));
-  RETURN_IF_ERROR(CheckUrls("peer-urls", peer_urls));
-  if (!advertise_client_urls.empty()) {
-    RETURN_IF_ERROR(CheckUrls("advertise-client-urls", advertise_client_urls));
+  if (security.cert_path.empty() != security.key_path.empty()) {
+    return InvalidArgument("security: cert-path and key-path go together");
   }
-  if (!advertise_peer_urls.empty()) {
-    RETURN_IF_ERROR(CheckUrls("advertise-peer-urls", advertise_peer_urls));
+  const bool tls = !security.cert_path.empty();
+  const std::pair<const char*, const std::string*> kUrls[] = {
+      {"client-urls", &client_urls},
+      {"peer-urls", &peer_urls},
+      {"advertise-client-urls", &advertise_client_urls},
+      {"advertise-peer-urls", &advertise_peer_urls}};
+  for (const auto& [what, urls] : kUrls) {
+    const bool optional = std::string_view(what).starts_with("advertise");
+    if (!optional || !urls->empty()) RETURN_IF_ERROR(CheckUrls(what, *urls, tls));
   }
   if (!join.empty() && !initial_cluster.empty()) {
     return InvalidArgument("--join and --initial-cluster exclude each other");
@@ -107,9 +122,6 @@ absl::Status NodeConfig::Validate() const {
   if (!log::ParseLevel(log.level)) {
     return InvalidArgument("log.level: \"{}\": expected debug, info, warn, error or fatal",
                            log.level);
-  }
-  if (security.cert_path.empty() != security.key_path.empty()) {
-    return InvalidArgument("security: cert-path and key-path go together");
   }
   if (auto_compaction_mode != "periodic" && auto_compaction_mode != "revision") {
     return InvalidArgument("auto-compaction-mode: \"{}\": expected periodic or revision",

@@ -5,6 +5,7 @@
 #include <condition_variable>
 
 #include "lib/base/status.h"
+#include "lib/config/config.h"
 #include "lib/engine/rocks/rocks_engine.h"
 #include "lib/env/posix/clock.h"
 #include "lib/env/posix/file_system.h"
@@ -225,6 +226,12 @@ absl::Status Node::Impl::CreateStore() {
   deps.watch_strand = watch_strand.get();
   deps.transport = transport.get();
   deps.storage = storage.get();
+  metrics::Histogram& sync = registry.AddHistogram("etcd_disk_wal_fsync_duration_seconds",
+                                                   "How long a synced write of the log took.",
+                                                   metrics::ExponentialBounds(0.001, 2, 14));
+  deps.on_log_written = [&sync](Duration d) {
+    sync.Observe(std::chrono::duration<double>(d).count());
+  };
   deps.on_fatal = [this](const absl::Status& status) { OnFatal(status); };
   ASSIGN_OR_RETURN(store, meta::ReplicatedStore::Create(std::move(options), std::move(deps), seed));
   transport->SetReceiver(&store->replica());
@@ -249,6 +256,7 @@ void Node::Impl::RegisterServices() {
   host.pool = pool.get();
   host.data_dir = config.data_dir;
   host.config_text = command.config_text;
+  host.process_config = config::ToJson(config, config::DurationStyle::kGo);
   host.reported_version = ReportedVersion();
   host.own_version = OwnVersion();
   host.start_time_seconds = clock.Wall().seconds();
@@ -283,7 +291,7 @@ void Node::Impl::RegisterServices() {
   etcd_options.seed = seed;
   etcd_services = etcd::RegisterEtcdServices(etcd_options, client_server.get(), &router);
   grpc_services = RegisterGrpcServices(cluster.get(), channels.get(), client_server.get());
-  tso_service = RegisterTsoService(&host, channels.get(), client_server.get());
+  tso_service = RegisterTsoService(&host, channels.get(), &registry, client_server.get());
   RegisterHealth(client_server.get());
   HttpContext http_context;
   http_context.cluster = cluster.get();

@@ -36,6 +36,8 @@ struct Host {
   TaskRunner* pool = nullptr;    // For work that may block: disk, other members' HTTP.
   std::string data_dir;
   std::string config_text;  // The configuration file as read; "" without one.
+  // What this member runs with, as JSON: names, addresses, files, timing.
+  std::string process_config = "{}";
   // What the services report to clients that gate features on it, and our own.
   std::string reported_version;  // "v8.5.4"
   std::string own_version;

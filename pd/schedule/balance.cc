@@ -156,8 +156,10 @@ RegionPtr PickRegion(const ClusterView& view, const OperatorController& running,
   auto fits = [&](const RegionInfo& r) {
     const size_t voters = std::count_if(r.meta.peers().begin(), r.meta.peers().end(),
                                         [](const auto& p) { return IsVoter(p); });
+    // Where there are many, empty ones will be merged sooner or later.
+    constexpr size_t kFew = 100;
     return Free(r, running) && voters == view.config.replication().max_replicas &&
-           r.approximate_size_mib > 0 &&
+           (r.approximate_size_mib > 1 || view.regions.size() < kFew) &&
            running.HasLimit(view, from.id(), false, r.approximate_size_mib);
   };
   for (const RegionIdSet* set : {&held.followers, &held.leaders}) {

@@ -91,6 +91,25 @@ double IsolationScore(const ClusterView& view, const StoreInfo& store,
   return sum;
 }
 
+namespace {
+
+// Whether the store differs from every other in a label no finer than the isolation level: where
+// that cannot be had, a replica rather stays missing.
+bool Isolated(const ClusterView& view, const StoreInfo& store,
+              const std::vector<const StoreInfo*>& others) {
+  const auto& replication = view.config.replication();
+  if (replication.isolation_level.empty()) return true;
+  return std::all_of(others.begin(), others.end(), [&](const StoreInfo* other) {
+    for (const std::string& label : replication.location_labels) {
+      if (store.Label(label) != other->Label(label)) return true;
+      if (label == replication.isolation_level) break;
+    }
+    return false;
+  });
+}
+
+}  // namespace
+
 const StoreInfo* BestTarget(const ClusterView& view, const RegionInfo& region, StoreId leaving,
                             const std::function<bool(const StoreInfo&)>& allowed) {
   const auto others = Others(view, region, leaving);
@@ -98,7 +117,7 @@ const StoreInfo* BestTarget(const ClusterView& view, const RegionInfo& region, S
   double best_isolation = 0, best_score = 0;
   for (const auto& [id, s] : view.stores.all()) {
     if (region.PeerOn(s.id()) != nullptr || RegionTargetObstacle(view, s) != nullptr) continue;
-    if (allowed && !allowed(s)) continue;
+    if (!Isolated(view, s, others) || (allowed && !allowed(s))) continue;
     const double isolation = IsolationScore(view, s, others);
     const double score = RegionScore(view, s, 0);
     if (best == nullptr || isolation > best_isolation ||
@@ -164,6 +183,27 @@ double LeaderScore(const ClusterView& view, const StoreInfo& store, double delta
   return (amount + delta) / std::max(store.leader_weight, 1e-6);
 }
 
+namespace {
+
+// Free space as the score takes it: what differs by no more than a hundredth of the capacity is
+// noise (reports of different seconds, stores that share a disk), and near the low-space mark the
+// score would make regions follow it to and fro.
+double LevelAvailable(const ClusterView& view, const StoreInfo& store) {
+  const auto own = static_cast<double>(store.stats.available());
+  const double noise = static_cast<double>(store.stats.capacity()) / 100;
+  double sum = 0, count = 0;
+  for (const auto& [id, other] : view.stores.all()) {
+    const auto available = static_cast<double>(other.stats.available());
+    if (other.stats.capacity() != store.stats.capacity() || other.removed()) continue;
+    if (std::abs(available - own) > noise) continue;
+    sum += available;
+    ++count;
+  }
+  return count > 0 ? sum / count : own;
+}
+
+}  // namespace
+
 // The original's formula, version 2.  While a store has plenty of space its score is the size of
 // its regions, made steeper as space gets short, and prohibitive beyond the low-space mark.
 double RegionScore(const ClusterView& view, const StoreInfo& store, double delta) {
@@ -171,7 +211,8 @@ double RegionScore(const ClusterView& view, const StoreInfo& store, double delta
   const double gib = 1024.0 * 1024 * 1024;
   const double size =
       std::max(0.0, static_cast<double>(view.regions.OfStore(store.id()).region_size_mib) + delta);
-  const double capacity = store.stats.capacity() / gib, available = store.stats.available() / gib;
+  const double capacity = store.stats.capacity() / gib,
+               available = LevelAvailable(view, store) / gib;
   const double reserve = std::max(50.0, capacity * (1 - view.config.schedule().low_space_ratio));
   const double weight = std::max(store.region_weight, 1e-6);
   if (available >= capacity || capacity < 1) return size / weight;

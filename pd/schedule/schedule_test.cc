@@ -301,6 +301,23 @@ TEST_F(World, ReplicasSpreadOverZones) {
   EXPECT_FALSE(after.contains(11) && after.contains(12));
 }
 
+TEST_F(World, AReplicaRatherStaysMissingThanSharesAnIsolatedZone) {
+  ASSERT_TRUE(config_.Update({{"location-labels", "zone,host"}}).ok());
+  ASSERT_TRUE(config_.Update({{"isolation-level", "zone"}}).ok());
+  for (uint64_t id : {1, 2, 3}) stores_.Erase(StoreId(id));
+  AddStore(11, "z1");
+  AddStore(12, "z1");
+  AddStore(13, "z2");
+  Put(Region(1, {11, 13}));
+  EXPECT_FALSE(checker_.Check(View(), regions_.ById(RegionId(1))).has_value());
+  AddStore(14, "z3");
+  auto op = checker_.Check(View(), regions_.ById(RegionId(1)));
+  ASSERT_TRUE(op.has_value());
+  ASSERT_TRUE(controller_.Add(View(), *op).ok());
+  Run(1);
+  EXPECT_EQ(StoresOf(1), (std::set<uint64_t>{11, 13, 14}));
+}
+
 TEST_F(World, LeadersGetBalanced) {
   for (uint64_t id = 1; id <= 12; ++id) Put(Region(id, {1, 2, 3}));
   BalanceLeader scheduler;
@@ -331,6 +348,21 @@ TEST_F(World, RegionsGetBalanced) {
   }
   for (uint64_t s : {1, 2, 3}) {
     EXPECT_NEAR(regions_.OfStore(StoreId(s)).region_count(), 10, 2) << "store " << s;
+  }
+}
+
+// Stores of one machine share its disk: what each reports differs by what was written in between.
+TEST_F(World, RegionsDoNotFollowTheNoiseOfANearlyFullDisk) {
+  AddStore(4);
+  for (uint64_t id = 1; id <= 12; ++id)
+    Put(Region(id, {1 + id % 4, 1 + (id + 1) % 4, 1 + (id + 2) % 4}));
+  BalanceRegion balance;
+  for (int round = 0; round < 20; ++round) {
+    for (uint64_t id : {1, 2, 3, 4}) {
+      const uint64_t noise = random_.Uniform(200ULL << 20);
+      stores_.FindMutable(StoreId(id))->stats.set_available((19ULL << 30) + noise);
+    }
+    EXPECT_TRUE(balance.Schedule(View(), controller_).empty()) << "they are even";
   }
 }
 

@@ -279,7 +279,11 @@ absl::Status Replica::Persist(const raft::Ready& ready) {
     batch_.SetHardState(kRaftGroup, {ready.hard_state->term(), ready.hard_state->vote(),
                                      ready.hard_state->commit()});
   }
-  return deps_.log->Append(&batch_, ready.must_sync || ready.snapshot.has_value());
+  const bool sync = ready.must_sync || ready.snapshot.has_value();
+  const MonotonicTime begun = deps_.clock->Now();
+  RETURN_IF_ERROR(deps_.log->Append(&batch_, sync));
+  if (sync && deps_.on_log_written) deps_.on_log_written(deps_.clock->Now() - begun);
+  return absl::OkStatus();
 }
 
 absl::Status Replica::InstallSnapshot(const eraftpb::Snapshot& snapshot) {

@@ -71,6 +71,7 @@ struct ReplicaDeps {
   WatchHub* hub = nullptr;
   Transport* transport = nullptr;
   ReplicaEvents* events = nullptr;
+  std::function<void(Duration)> on_log_written;  // How long a synced write took; may be empty.
 };
 
 // Cheap views of the present, for any thread.

@@ -13,6 +13,9 @@ void RegisterKeyspace(Cluster* cluster, const Forwarder* forwarder, rpc::Server*
 void RegisterMetaStorage(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server);
 // resource_manager.ResourceManager: groups are kept and listed; tokens are granted as asked for.
 void RegisterResourceManager(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server);
+// pdpb.PD's Store-, Load- and WatchGlobalConfig: settings below /global/config/ that programs
+// share.
+void RegisterGlobalConfig(Cluster* cluster, const Forwarder* forwarder, rpc::Server* server);
 // diagnosticspb.Diagnostics: Unimplemented, by name.
 void RegisterDiagnostics(rpc::Server* server);
 

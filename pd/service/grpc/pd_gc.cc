@@ -1,8 +1,10 @@
 // pdpb.PD: garbage collection.
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "lib/base/status.h"
+#include "pd/meta/meta_store.h"
 #include "pd/service/grpc/pd_service.h"
 
 namespace tikv::pd {
@@ -11,13 +13,11 @@ void PdService::RegisterGc(rpc::Server* server) {
   Unary(server, "GetGCSafePoint", kOrdinary, &PdService::GetGCSafePoint);
   Unary(server, "UpdateGCSafePoint", kOrdinary, &PdService::UpdateGCSafePoint);
   Unary(server, "UpdateServiceGCSafePoint", kOrdinary, &PdService::UpdateServiceGCSafePoint);
-  Unary(server, "GetGCState", kOrdinary, &PdService::GetGCState);
   Unary(server, "AdvanceTxnSafePoint", kOrdinary, &PdService::AdvanceTxnSafePoint);
   Unary(server, "AdvanceGCSafePoint", kOrdinary, &PdService::AdvanceGCSafePoint);
+  RegisterBarriers(server);
   for (const char* name : {"GetGCSafePointV2", "UpdateGCSafePointV2", "UpdateServiceSafePointV2",
-                           "GetAllGCSafePointV2", "SetGCBarrier", "DeleteGCBarrier",
-                           "SetGlobalGCBarrier", "DeleteGlobalGCBarrier", "GetAllKeyspacesGCStates",
-                           "StoreGlobalConfig", "LoadGlobalConfig"}) {
+                           "GetAllGCSafePointV2"}) {
     Refuse(server, name);
   }
 }
@@ -74,25 +74,15 @@ void PdService::UpdateServiceGCSafePoint(const pdpb::UpdateServiceGCSafePointReq
       });
 }
 
-void PdService::GetGCState(const pdpb::GetGCStateRequest& request,
-                           Reply<pdpb::GetGCStateResponse> reply) {
-  pdpb::GetGCStateResponse r;
-  auto* state = r.mutable_gc_state();
-  // One state for all keyspaces: the null keyspace's.
-  state->mutable_keyspace_scope()->set_keyspace_id(std::numeric_limits<uint32_t>::max());
-  cluster_->With([&](ClusterState& s) {
-    state->set_txn_safe_point(s.gc.txn_safe_point());
-    state->set_gc_safe_point(s.gc.gc_safe_point());
-  });
-  SendRead(std::move(reply), std::move(r));
-}
-
 void PdService::AdvanceTxnSafePoint(const pdpb::AdvanceTxnSafePointRequest& request,
                                     Reply<pdpb::AdvanceTxnSafePointResponse> reply) {
   auto r = std::make_shared<pdpb::AdvanceTxnSafePointResponse>();
+  const auto sql = OldestTransactions();
+  if (!sql.ok()) return reply.Fail(sql.status());
   cluster_->Change(
       [&](ClusterState& s) -> absl::StatusOr<std::vector<meta::Op>> {
-        ASSIGN_OR_RETURN(auto advance, s.gc.AdvanceTxn(request.target(), cluster_->NowMs() / 1000));
+        ASSIGN_OR_RETURN(auto advance,
+                         s.gc.AdvanceTxn(request.target(), cluster_->NowMs() / 1000, *sql));
         r->set_old_txn_safe_point(advance.old_point);
         r->set_new_txn_safe_point(advance.new_point);
         r->set_blocker_description(advance.blocker);
@@ -102,6 +92,21 @@ void PdService::AdvanceTxnSafePoint(const pdpb::AdvanceTxnSafePointRequest& requ
       [r, reply = std::move(reply)](absl::Status s) mutable {
         s.ok() ? reply.Send(*r) : reply.Error(s);
       });
+}
+
+// TiDB servers tell under these keys from when on they need data.
+absl::StatusOr<std::map<std::string, uint64_t>> PdService::OldestTransactions() const {
+  constexpr std::string_view kPrefix = "/tidb/server/minstartts/";
+  ASSIGN_OR_RETURN(meta::RangeResult found,
+                   cluster_->host().meta->RangeLocal(meta::KeyRange::Prefix(std::string(kPrefix))));
+  std::map<std::string, uint64_t> out;
+  for (const meta::KeyValue& kv : found.kvs) {
+    uint64_t ts = 0;
+    const char* end = kv.value.data() + kv.value.size();
+    if (std::from_chars(kv.value.data(), end, ts).ptr != end || ts == 0) continue;
+    out["TiDBMinStartTS: " + kv.key.substr(kPrefix.size())] = ts;
+  }
+  return out;
 }
 
 void PdService::AdvanceGCSafePoint(const pdpb::AdvanceGCSafePointRequest& request,

@@ -50,6 +50,7 @@ class PdService {
   void RegisterStores(rpc::Server* server);
   void RegisterRegions(rpc::Server* server);
   void RegisterGc(rpc::Server* server);
+  void RegisterBarriers(rpc::Server* server);
   void RegisterStreams(rpc::Server* server);
 
   // Members, ids and time.
@@ -104,6 +105,16 @@ class PdService {
                            Reply<pdpb::AdvanceTxnSafePointResponse>);
   void AdvanceGCSafePoint(const pdpb::AdvanceGCSafePointRequest&,
                           Reply<pdpb::AdvanceGCSafePointResponse>);
+
+  absl::StatusOr<std::map<std::string, uint64_t>> OldestTransactions() const;
+  void SetGCBarrier(const pdpb::SetGCBarrierRequest&, Reply<pdpb::SetGCBarrierResponse>);
+  void DeleteGCBarrier(const pdpb::DeleteGCBarrierRequest&, Reply<pdpb::DeleteGCBarrierResponse>);
+  void SetGlobalGCBarrier(const pdpb::SetGlobalGCBarrierRequest&,
+                          Reply<pdpb::SetGlobalGCBarrierResponse>);
+  void DeleteGlobalGCBarrier(const pdpb::DeleteGlobalGCBarrierRequest&,
+                             Reply<pdpb::DeleteGlobalGCBarrierResponse>);
+  void GetAllKeyspacesGCStates(const pdpb::GetAllKeyspacesGCStatesRequest&,
+                               Reply<pdpb::GetAllKeyspacesGCStatesResponse>);
 
   Cluster* cluster_;
   const Forwarder* forwarder_;

@@ -203,7 +203,6 @@ void PdService::RegisterStreams(rpc::Server* server) {
                            });
   };
   refuse("SyncRegions", "SyncRegions is not supported");
-  refuse("WatchGlobalConfig", "WatchGlobalConfig is not supported");
   refuse("WatchGCSafePointV2", "WatchGCSafePointV2 is obsolete");
 }
 

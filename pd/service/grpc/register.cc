@@ -12,6 +12,7 @@ class Services : public GrpcServices {
       : forwarder_(cluster->host().meta, channels), pd_(cluster, &forwarder_) {
     pd_.Register(server);
     RegisterKeyspace(cluster, &forwarder_, server);
+    RegisterGlobalConfig(cluster, &forwarder_, server);
     RegisterMetaStorage(cluster, &forwarder_, server);
     RegisterResourceManager(cluster, &forwarder_, server);
     RegisterDiagnostics(server);

@@ -116,5 +116,10 @@ void RegisterConfigRoutes(Api& api);
 void RegisterRuleRoutes(Api& api);
 void RegisterAdminRoutes(Api& api);
 void RegisterProbeRoutes(Api& api);
+void RegisterMaintenanceRoutes(Api& api);
+void RegisterResourceManagerRoutes(Api& api);
+
+// How clients are to count resource units, unless that was changed.
+extern const char kControllerDefaults[];
 
 }  // namespace tikv::pd

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "lib/base/status.h"
+#include "lib/config/units.h"
 #include "pd/meta/meta_store.h"
 #include "pd/service/http/api.h"
 
@@ -10,47 +11,48 @@ namespace {
 
 constexpr char kUpdated[] = "The config is updated.";
 
-std::string Joined(const std::vector<std::string>& urls) {
-  std::string out;
-  for (const auto& u : urls) out += (out.empty() ? "" : ",") + u;
-  return out;
+// Sections of the original whose features are another's here or have no settings.
+constexpr char kOtherSections[] = R"({
+  "labels": {},
+  "dashboard": {"tidb-cacert-path": "", "tidb-cert-path": "", "tidb-key-path": "",
+                "public-path-prefix": "/dashboard", "internal-proxy": false,
+                "enable-telemetry": false, "enable-experimental": false,
+                "disable-custom-prom-addr": false},
+  "keyspace": {"pre-alloc": null, "wait-region-split": true, "wait-region-split-timeout": "30s",
+               "check-region-split-interval": "50ms", "meta-service-groups": null},
+  "micro-service": {"enable-scheduling-fallback": "true", "enable-tso-dynamic-switching": "false",
+                    "enable-resource-manager-fallback": "true"}
+})";
+
+// The names under which the original shows some keys of its file.
+void RenameAsShown(Json* config) {
+  const std::pair<const char*, const char*> kShown[] = {
+      {"auto-compaction-retention", "auto-compaction-retention-v2"},
+      {"tick-interval", "TickInterval"},
+      {"election-interval", "ElectionInterval"},
+      {"enable-prevote", "PreVote"}};
+  for (const auto& [name, shown] : kShown) {
+    auto it = config->find(name);
+    if (it == config->end()) continue;
+    (*config)[shown] = Json(*it);
+    config->erase(name);
+  }
 }
 
-// What a member is started with, then the run-time sections.
+// What this member runs with, then the run-time sections.
 Json WholeConfig(Api& api, const Json& sections) {
-  const meta::Member self = api.meta().Self();
-  Json out = {{"client-urls", Joined(self.client_urls)},
-              {"peer-urls", Joined(self.peer_urls)},
-              {"advertise-client-urls", Joined(self.client_urls)},
-              {"advertise-peer-urls", Joined(self.peer_urls)},
-              {"name", self.name},
-              {"data-dir", api.cluster().host().data_dir},
-              {"force-new-cluster", false},
-              {"enable-grpc-gateway", true},
-              {"initial-cluster", ""},
-              {"initial-cluster-state", "new"},
-              {"initial-cluster-token", "pd-cluster"},
-              {"join", ""},
-              {"lease", 5},
-              {"log", {{"level", "info"}, {"format", "text"}, {"file", Json::object()}}},
-              {"tso-save-interval", "5s"},
-              {"tso-update-physical-interval", "50ms"},
-              {"enable-local-tso", false},
-              {"metric", {{"job", self.name}, {"address", ""}, {"interval", "15s"}}}};
+  Json out = Json::parse(api.cluster().host().process_config);
+  RenameAsShown(&out);
+  // A number of bytes, there.
+  if (auto it = out.find("max-request-bytes"); it != out.end() && it->is_string()) {
+    if (auto size = config::ParseSize(it->get<std::string>()); size.ok()) *it = size->bytes;
+  }
+  out["enable-grpc-gateway"] = true;
+  out["enable-local-tso"] = false;
   for (const auto& [name, value] : sections.items()) out[name] = value;
-  out["quota-backend-bytes"] = "8GiB";
-  out["auto-compaction-mode"] = "periodic";
-  out["auto-compaction-retention-v2"] = "1h";
-  out["TickInterval"] = "500ms";
-  out["ElectionInterval"] = "3s";
-  out["PreVote"] = true;
-  out["max-request-bytes"] = 157286400;
-  out["security"] = {{"cacert-path", ""},
-                     {"cert-path", ""},
-                     {"key-path", ""},
-                     {"cert-allowed-cn", nullptr},
-                     {"redact-info-log", false}};
-  out["keyspace"] = {{"pre-alloc", nullptr}, {"wait-region-split", true}};
+  const Json others = Json::parse(kOtherSections);
+  for (const auto& [name, value] : others.items()) out[name] = value;
+  out["controller"] = Json::parse(kControllerDefaults);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "pd/service/http/metrics.h"
 
 #include <algorithm>
+#include <set>
 
 #include "lib/metrics/metrics.h"
 #include "pd/cluster/cluster.h"
@@ -8,6 +9,9 @@
 
 namespace tikv::pd {
 namespace {
+
+// Twice the size at which stores split by themselves.
+constexpr uint64_t kOversizedMib = 2 * 256;
 
 struct ClusterSums {
   double capacity = 0, used = 0;
@@ -67,9 +71,96 @@ void CollectStores(const ClusterState& s, const ClusterView& v, metrics::Samples
   }
 }
 
+// What the configuration allows, by the names that dashboards read.
+void CollectConfig(const ClusterState& s, metrics::Samples* out) {
+  const ScheduleConfig& c = s.config.schedule();
+  auto status = [&](const char* type, double value) {
+    out->AddGauge("pd_config_status", "The configuration in numbers.", {{"type", type}}, value);
+  };
+  status("max-replicas", static_cast<double>(s.config.replication().max_replicas));
+  status("placement-rules-enabled", 1);
+  status("leader-schedule-limit", static_cast<double>(c.leader_schedule_limit));
+  status("region-schedule-limit", static_cast<double>(c.region_schedule_limit));
+  status("replica-schedule-limit", static_cast<double>(c.replica_schedule_limit));
+  status("max-snapshot-count", static_cast<double>(c.max_snapshot_count));
+  status("max-pending-peer-count", static_cast<double>(c.max_pending_peer_count));
+  status("low-space-ratio", c.low_space_ratio);
+  status("high-space-ratio", c.high_space_ratio);
+  status("tolerant-size-ratio", c.tolerant_size_ratio);
+  status("make-up-replica-enabled", c.make_up);
+  status("remove-down-replica-enabled", c.remove_down);
+  status("replace-offline-replica-enabled", c.replace_offline);
+  status("remove-extra-replica-enabled", c.remove_extra);
+  status("location-replacement-enabled", c.location_replacement);
+  out->AddGauge("pd_scheduling_allowance_status", "Whether PD may schedule.",
+                {{"kind", "halt-scheduling"}}, c.halted);
+  out->AddGauge("pd_cluster_metadata", "Who this is.",
+                {{"cluster", "cluster" + std::to_string(s.meta.id())}}, 1);
+  for (const auto& [id, store] : s.stores.all()) {
+    if (store.removed()) continue;
+    const StoreLimit limit = c.LimitOf(store.id());
+    for (const auto& [type, rate] :
+         {std::pair("add-peer", limit.add_peer), std::pair("remove-peer", limit.remove_peer)}) {
+      out->AddGauge("pd_cluster_store_limit", "Peers per minute.",
+                    {{"store", std::to_string(id)}, {"type", type}}, rate);
+    }
+    for (const std::string& label : s.config.replication().location_labels) {
+      const std::string_view value = store.Label(label);
+      if (value.empty()) continue;
+      const std::string name = fmt::format("{}:{}", label, value);
+      out->AddGauge("pd_cluster_placement_status", "Stores by location.",
+                    {{"type", label}, {"name", name}, {"store", std::to_string(id)}}, 1);
+    }
+  }
+}
+
+// By the first label in which a region's replicas all differ; "none" when they share everything.
+void CollectIsolation(const ClusterState& s, metrics::Samples* out) {
+  const auto& labels = s.config.replication().location_labels;
+  std::map<std::string, double> counts;
+  for (const std::string& label : labels) counts[label] = 0;
+  counts["none"] = 0;
+  s.regions.ForEach([&](const RegionPtr& r) {
+    for (const std::string& label : labels) {
+      std::set<std::string_view> seen;
+      bool distinct = true;
+      for (const auto& p : r->meta.peers()) {
+        const StoreInfo* store = s.stores.Find(StoreId(p.store_id()));
+        const std::string_view value = store == nullptr ? "" : store->Label(label);
+        distinct = distinct && !value.empty() && seen.insert(value).second;
+      }
+      if (distinct) return void(++counts[label]);
+    }
+    ++counts["none"];
+  });
+  for (const auto& [type, n] : counts) {
+    out->AddGauge("pd_regions_label_level", "Regions by how their replicas are spread.",
+                  {{"type", type}}, n);
+  }
+}
+
+void CollectRemovals(const ClusterState& s, metrics::Samples* out) {
+  for (const auto& [id, history] : s.removals.all()) {
+    const StoreInfo* store = s.stores.Find(StoreId(id));
+    if (store == nullptr) continue;
+    const Progress p = history.Now();
+    auto gauge = [&](const char* name, double value) {
+      out->AddGauge(name, "How far a store that is being removed has been emptied.",
+                    {{"address", store->meta.address()},
+                     {"store", std::to_string(id)},
+                     {"action", "removing"}},
+                    value);
+    };
+    gauge("pd_cluster_progress", p.done);
+    gauge("pd_cluster_speed", p.mib_per_second);
+    gauge("pd_cluster_eta", p.left_seconds);
+  }
+}
+
 void CollectRegions(const ClusterState& s, metrics::Samples* out) {
   double miss = 0, extra = 0, down = 0, pending = 0, learner = 0, empty = 0, offline = 0;
-  double leaders = 0;
+  double leaders = 0, oversized = 0, undersized = 0;
+  const double small = static_cast<double>(s.config.schedule().max_merge_region_size);
   const int wanted = static_cast<int>(s.config.replication().max_replicas);
   s.regions.ForEach([&](const RegionPtr& r) {
     int voters = 0, learners = 0;
@@ -85,6 +176,8 @@ void CollectRegions(const ClusterState& s, metrics::Samples* out) {
     down += !r->down_peers.empty();
     pending += !r->pending_peers.empty();
     empty += r->approximate_size_mib <= 1;
+    oversized += r->approximate_size_mib > kOversizedMib;
+    undersized += static_cast<double>(r->approximate_size_mib) <= small;
     offline += on_offline;
     leaders += r->leader.id() != 0;
   });
@@ -99,6 +192,9 @@ void CollectRegions(const ClusterState& s, metrics::Samples* out) {
   status("learner-peer-region-count", learner);
   status("empty-region-count", empty);
   status("offline-peer-region-count", offline);
+  status("oversized-region-count", oversized);
+  status("undersized-region-count", undersized);
+  status("witness-leader-region-count", 0);
   out->AddGauge("pd_cluster_status", "Status of the cluster.",
                 {{"type", "leader_count"}, {"namespace", "global"}}, leaders);
 }
@@ -115,6 +211,9 @@ void CollectLeader(Cluster* cluster, metrics::Samples* out) {
     status("storage_capacity", sums.capacity);
     status("storage_size", sums.used);
     CollectStores(s, v, out);
+    CollectRemovals(s, out);
+    CollectConfig(s, out);
+    CollectIsolation(s, out);
     CollectRegions(s, out);
     std::map<std::string, double> operators;
     for (const auto& [id, op] : s.operators.running()) ++operators[op.desc];

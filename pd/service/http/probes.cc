@@ -106,6 +106,11 @@ void Keyspaces(Api& api, const CallPtr& call) {
   call->Reply({{"keyspaces", Json::array({DefaultKeyspace(api)})}, {"next_page_token", ""}});
 }
 
+// Timestamps come from PD itself.
+void NoKeyspaceGroups(Api&, const CallPtr& call) {
+  call->Message("keyspace group manager is not initialized", 500);
+}
+
 void NoMicroservice(Api&, const CallPtr& call) { call->Message("not support microservice", 404); }
 
 }  // namespace
@@ -135,6 +140,9 @@ void RegisterProbeRoutes(Api& api) {
   api.Route("GET", v2 + "keyspaces/{name}", Served::kCluster, [](Api& a, const CallPtr& call) {
     GetKeyspace(a, call, call->Param("name") == "DEFAULT");
   });
+  api.Route("GET", v2 + "tso/keyspace-groups", here, NoKeyspaceGroups);
+  api.Route("POST", v2 + "tso/keyspace-groups", here, NoKeyspaceGroups);
+  api.Route("GET", v2 + "tso/keyspace-groups/{id}", here, NoKeyspaceGroups);
   api.Route("GET", v2 + "ms/members/{service}", here, NoMicroservice);
   api.Route("GET", v2 + "ms/primary/{service}", here, NoMicroservice);
 }

@@ -21,6 +21,8 @@ class Services : public HttpServices {
     RegisterRuleRoutes(api_);
     RegisterAdminRoutes(api_);
     RegisterProbeRoutes(api_);
+    RegisterMaintenanceRoutes(api_);
+    RegisterResourceManagerRoutes(api_);
     if (context.registry == nullptr) return;
     RegisterMetrics(context.cluster, context.registry);
     api_.Route("GET", "/metrics", Served::kHere, [](Api& api, const CallPtr& call) {

@@ -332,17 +332,27 @@ void RemoveTombstones(Api& api, const CallPtr& call) {
   api.cluster().RemoveTombstones(call->Then("Remove tombstone successfully."));
 }
 
-// How far a store has been emptied is not kept; what is left shows in its region_count.
-void Progress(Api&, const CallPtr& call) {
-  const std::string id = call->Query("id"), action = call->Query("action");
+// Stores are taken into service at once, so that only removals have a progress.
+void GetProgress(Api& api, const CallPtr& call) {
   constexpr char kError[] = "[PD:progress:ErrProgressNotFound]no progress found for the ";
-  if (!id.empty()) {
-    if (call->Id(id)) call->Message(fmt::format("{}given store ID: {}", kError, id), 404);
-  } else if (!action.empty()) {
-    call->Message(fmt::format("{}action: {}", kError, action.substr(0, 64)), 404);
-  } else {
-    call->Message("need query parameters", 400);
+  const std::string id_text = call->Query("id"), action = call->Query("action");
+  auto json = [](const Progress& p, Json out) {
+    out["progress"] = p.done;
+    out["current_speed"] = p.mib_per_second;
+    out["left_seconds"] = p.left_seconds;
+    return out;
+  };
+  if (!id_text.empty()) {
+    auto id = call->Id(id_text);
+    if (!id) return;
+    auto p = api.cluster().With([&](ClusterState& s) { return s.removals.Of(StoreId(*id)); });
+    if (p) return call->Reply(json(*p, {{"action", "removing"}, {"store_id", *id}}));
+    return call->Message(fmt::format("{}given store ID: {}", kError, *id), 404);
   }
+  if (action.empty()) return call->Message("need query parameters", 400);
+  auto p = api.cluster().With([&](ClusterState& s) { return s.removals.Overall(); });
+  if (p && action == "removing") return call->Reply(json(*p, {{"action", action}}));
+  call->Message(fmt::format("{}action: {}", kError, action.substr(0, 64)), 404);
 }
 
 void GetLabels(Api& api, const CallPtr& call) {
@@ -371,7 +381,7 @@ void RegisterStoreRoutes(Api& api) {
   const Served c = Served::kCluster;
   api.Route("GET", "stores", c, GetStores);
   api.Route("GET", "stores/check", c, CheckStores);
-  api.Route("GET", "stores/progress", c, Progress);
+  api.Route("GET", "stores/progress", c, GetProgress);
   api.Route("GET", "stores/limit", c, GetLimits);
   api.Route("POST", "stores/limit", c, SetAllLimits);
   api.Route("DELETE", "stores/remove-tombstone", c, RemoveTombstones);

@@ -1,6 +1,8 @@
 #include "pd/service/tso/register.h"
 
 #include "lib/base/status.h"
+#include "lib/env/clock.h"
+#include "lib/metrics/metrics.h"
 #include "lib/rpc/typed.h"
 #include "pd/meta/meta_store.h"
 #include "pd/port/host.h"
@@ -13,11 +15,18 @@ namespace {
 
 constexpr char kTsoPath[] = "/pdpb.PD/Tso";
 
+// The registry's.
+struct TsoMetrics {
+  metrics::Histogram* duration = nullptr;
+  metrics::Histogram* batch = nullptr;
+};
+
 // One client's stream.  A request is answered within OnMessage, so that replies keep the order of
 // requests and cost no hop.
 class TsoStream : public rpc::StreamHandler {
  public:
-  TsoStream(const Host* host, rpc::ServerStream stream) : host_(host), stream_(std::move(stream)) {}
+  TsoStream(const Host* host, const TsoMetrics* metrics, rpc::ServerStream stream)
+      : host_(host), metrics_(metrics), stream_(std::move(stream)) {}
 
   void OnMessage(std::string_view bytes) override {
     if (absl::Status status = Answer(bytes); !status.ok()) stream_.Finish(std::move(status));
@@ -27,6 +36,7 @@ class TsoStream : public rpc::StreamHandler {
 
  private:
   absl::Status Answer(std::string_view bytes) {
+    const MonotonicTime begun = host_->clock->Now();
     request_.Clear();
     RETURN_IF_ERROR(rpc::ParseMessage(bytes, kTsoPath, &request_));
     const uint64_t cluster_id = host_->meta->cluster_id();
@@ -40,10 +50,13 @@ class TsoStream : public rpc::StreamHandler {
     response_.mutable_timestamp()->set_physical(last.physical);
     response_.mutable_timestamp()->set_logical(last.logical);
     stream_.SendFramed(rpc::SerializeFramed(response_));
+    metrics_->duration->Observe(std::chrono::duration<double>(host_->clock->Now() - begun).count());
+    metrics_->batch->Observe(request_.count());
     return absl::OkStatus();
   }
 
   const Host* const host_;
+  const TsoMetrics* const metrics_;
   const rpc::ServerStream stream_;
   pdpb::TsoRequest request_;  // Both reused: their allocations are worth keeping.
   pdpb::TsoResponse response_;
@@ -51,8 +64,15 @@ class TsoStream : public rpc::StreamHandler {
 
 class Service : public TsoService {
  public:
-  Service(const Host* host, rpc::ChannelPool* channels)
-      : host_(host), forwarder_(host->meta, channels) {}
+  Service(const Host* host, rpc::ChannelPool* channels, metrics::Registry* registry)
+      : host_(host), forwarder_(host->meta, channels) {
+    metrics_.duration = &registry->AddHistogram("pd_server_handle_tso_duration_seconds",
+                                                "How long a request for timestamps took.",
+                                                metrics::ExponentialBounds(0.00001, 2, 18));
+    metrics_.batch = &registry->AddHistogram("pd_server_handle_tso_batch_size",
+                                             "How many timestamps a request asked for.",
+                                             metrics::ExponentialBounds(1, 2, 14));
+  }
 
   std::unique_ptr<rpc::StreamHandler> Open(rpc::ServerStream stream,
                                            const rpc::CallContext& context) const {
@@ -62,19 +82,20 @@ class Service : public TsoService {
       return nullptr;
     }
     if (*target) return forwarder_.Stream(**target, std::move(stream));
-    return std::make_unique<TsoStream>(host_, std::move(stream));
+    return std::make_unique<TsoStream>(host_, &metrics_, std::move(stream));
   }
 
  private:
   const Host* const host_;
   const Forwarder forwarder_;
+  TsoMetrics metrics_;
 };
 
 }  // namespace
 
 std::unique_ptr<TsoService> RegisterTsoService(const Host* host, rpc::ChannelPool* channels,
-                                               rpc::Server* server) {
-  auto service = std::make_unique<Service>(host, channels);
+                                               metrics::Registry* registry, rpc::Server* server) {
+  auto service = std::make_unique<Service>(host, channels, registry);
   server->RegisterStream(
       kTsoPath, [s = service.get()](rpc::ServerStream stream, const rpc::CallContext& context) {
         return s->Open(std::move(stream), context);

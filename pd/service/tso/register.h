@@ -3,6 +3,9 @@
 
 #include <memory>
 
+namespace tikv::metrics {
+class Registry;
+}
 namespace tikv::rpc {
 class ChannelPool;
 class Server;
@@ -18,8 +21,8 @@ class TsoService {
   virtual ~TsoService() = default;
 };
 
-// Before Server::Listen; `host` and `channels` must outlive the result.
+// Before Server::Listen; everything passed in must outlive the result.
 std::unique_ptr<TsoService> RegisterTsoService(const Host* host, rpc::ChannelPool* channels,
-                                               rpc::Server* server);
+                                               metrics::Registry* registry, rpc::Server* server);
 
 }  // namespace tikv::pd
