@@ -250,7 +250,7 @@ absl::Status Peer::ApplyInto(std::vector<eraftpb::Entry> entries, engine::WriteB
   return absl::OkStatus();
 }
 
-void Peer::FinishApply(MonotonicTime) {
+void Peer::FinishApply() {
   splitting_ = false;
   node_->OnApplied(apply_state().applied);
   RefreshLease();

@@ -115,7 +115,7 @@ class Peer {
   absl::Status ApplyInto(std::vector<eraftpb::Entry> entries, engine::WriteBatch* batch,
                          std::vector<ApplyEffect>* effects);
   // The batch is in the engine: answers writers and readers.
-  void FinishApply(MonotonicTime now);
+  void FinishApply();
 
   // A snapshot is being installed: nothing else happens until InstallDone.
   void BeginInstall(raft::Ready ready);

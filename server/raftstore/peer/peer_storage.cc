@@ -63,7 +63,6 @@ absl::StatusOr<eraftpb::Snapshot> PeerStorage::Snapshot(uint64_t min_index, uint
     return snapshot_->header;
   }
   wanted_ = true;
-  min_index_ = min_index;
   return Unavailable("snapshot of region {} is being taken", region_id_);
 }
 

@@ -58,7 +58,6 @@ class PeerStorage : public raft::LogStorage {
   uint64_t applied_;
   bool wanted_ = false;
   bool used_ = false;
-  uint64_t min_index_ = 0;
   std::optional<OutgoingSnapshot> snapshot_;
 };
 

@@ -135,7 +135,7 @@ bool Store::ApplyAll(std::vector<RoundWork>* work, MonotonicTime now) {
     if (metrics != nullptr) metrics->ObserveSince(begin, &metrics->apply_log);
   }
   for (Split& split : splits) FinishSplit(split.parent, split.split, split.created, now);
-  for (RoundWork& item : *work) item.peer->FinishApply(now);
+  for (RoundWork& item : *work) item.peer->FinishApply();
   for (Peer* peer : removed) {
     // Its last messages (the commit of its own removal) are out: go.
     if (peers_.contains(peer->region_id().value)) DestroyPeer(peer);
