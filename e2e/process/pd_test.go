@@ -84,6 +84,10 @@ func TestPDMembers(t *testing.T) {
 	for n := 2; n <= 5; n++ {
 		join(fmt.Sprintf("pd-%d", n))
 	}
+	ts.check(t)
+	// A client learns of members once a minute: this one knows them all, whoever goes.
+	ts = newClocks(t, c.PDAddrs(), 4)
+	ts.progress(t, 50)
 	ts.longest()
 
 	id := func(name string) uint64 {
