@@ -46,6 +46,7 @@ const char* LeaderTargetObstacle(const ClusterView& view, const StoreInfo& s) {
   if (Down(view, s)) return "down";
   if (s.pause_leader_in) return "pause-leader";
   if (s.slow_evicted) return "slow-store";
+  if (s.stats.is_stopping()) return "stopping";  // It hands its leaders over at this moment.
   if (s.disconnected(view.now_ms)) return "disconnected";
   if (s.stats.is_busy()) return "busy";
   if (view.config.RejectsLeader(s)) return "reject-leader";

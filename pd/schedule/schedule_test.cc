@@ -465,6 +465,9 @@ TEST_F(World, FiltersKnowWhomToSpare) {
   s->stats.set_is_busy(true);
   EXPECT_STREQ(RegionTargetObstacle(View(), *s), "busy");
   EXPECT_STREQ(LeaderTargetObstacle(View(), *s), "busy");
+  s->stats.set_is_busy(false);
+  s->stats.set_is_stopping(true);
+  EXPECT_STREQ(LeaderTargetObstacle(View(), *s), "stopping");
   now_ms_ += kDisconnectedMs + 1;
   EXPECT_STREQ(LeaderSourceObstacle(View(), *s), "disconnected");
   ASSERT_TRUE(stores_.Remove(StoreId(1), true, 0).ok());
