@@ -145,7 +145,7 @@ void Cluster::FinishRestore(uint64_t term) {
   state_.bootstrapped = fresh.bootstrapped;
   state_.meta = std::move(fresh.meta);
   state_.bootstrap_time_s = fresh.bootstrap_time_s;
-  state_.config = std::move(fresh.config);
+  state_.config = fresh.config;
   state_.stores = std::move(fresh.stores);
   state_.schedulers = std::move(fresh.schedulers);
   state_.gc = std::move(fresh.gc);

@@ -88,7 +88,7 @@ class FakeMetaStore : public meta::MetaStore {
       for (auto& op : result.succeeded ? txn.then : txn.otherwise) Apply(op, &result);
       result.revision = revision_;
     }
-    std::move(done)(std::move(result));
+    std::move(done)(result);
   }
   std::unique_ptr<meta::WatchHandle> Watch(meta::WatchOptions,
                                            std::function<void(meta::WatchBatch)>) override {

@@ -53,11 +53,9 @@ void CollectStores(const ClusterState& s, const ClusterView& v, metrics::Samples
   for (const auto& [id, store] : s.stores.all()) {
     if (store.removed()) continue;
     const StoreRegions& held = s.regions.OfStore(store.id());
+    const std::string address = store.meta.address(), number = std::to_string(id);
     auto gauge = [&](const char* type, double value) {
-      out->AddGauge(
-          kName, kHelp,
-          {{"address", store.meta.address()}, {"store", std::to_string(id)}, {"type", type}},
-          value);
+      out->AddGauge(kName, kHelp, {{"address", address}, {"store", number}, {"type", type}}, value);
     };
     gauge("leader_count", static_cast<double>(held.leaders.size()));
     gauge("region_count", static_cast<double>(held.region_count()));
@@ -144,11 +142,10 @@ void CollectRemovals(const ClusterState& s, metrics::Samples* out) {
     const StoreInfo* store = s.stores.Find(StoreId(id));
     if (store == nullptr) continue;
     const Progress p = history.Now();
+    const std::string number = std::to_string(id);
     auto gauge = [&](const char* name, double value) {
       out->AddGauge(name, "How far a store that is being removed has been emptied.",
-                    {{"address", store->meta.address()},
-                     {"store", std::to_string(id)},
-                     {"action", "removing"}},
+                    {{"address", store->meta.address()}, {"store", number}, {"action", "removing"}},
                     value);
     };
     gauge("pd_cluster_progress", p.done);

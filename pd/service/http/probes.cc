@@ -73,9 +73,9 @@ class Probe : public std::enable_shared_from_this<Probe> {
 };
 
 void RunAll(Api& api, const CallPtr& call, std::vector<Check> checks) {
-  for (const auto& [name, value] : call->request().query) {
-    if (name != "exclude") continue;
-    std::erase_if(checks, [&](const Check& c) { return value == c.name; });
+  for (const auto& parameter : call->request().query) {
+    if (parameter.first != "exclude") continue;
+    std::erase_if(checks, [&](const Check& c) { return parameter.second == c.name; });
   }
   std::make_shared<Probe>(api, call, std::move(checks))->Next();
 }
