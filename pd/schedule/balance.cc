@@ -132,11 +132,21 @@ void BalanceLeader::Load(const Json& config) {
 
 namespace {
 
-double RegionScoreOf(const ClusterView& view, const OperatorController& running, const StoreInfo& s,
-                     double delta) {
-  // Moves under way count five times, so that many at once do not overshoot.
-  constexpr double kInfluence = 5;
-  return RegionScore(view, s, kInfluence * running.Of(s.id()).region_size_mib + delta);
+// Moves under way count five times, so that many at once do not overshoot.
+constexpr double kMoving = 5;
+
+// What comes in must not make an even store a source, nor what goes out a target: regions would
+// go round for ever.
+double SourceScore(const ClusterView& view, const OperatorController& running, const StoreInfo& s,
+                   double tolerance) {
+  const double leaving = std::min<double>(0, kMoving * running.Of(s.id()).region_size_mib);
+  return RegionScore(view, s, leaving - tolerance);
+}
+
+double TargetScore(const ClusterView& view, const OperatorController& running, const StoreInfo& s,
+                   double tolerance) {
+  const double coming = std::max<double>(0, kMoving * running.Of(s.id()).region_size_mib);
+  return RegionScore(view, s, coming + tolerance);
 }
 
 double RegionTolerance(const ClusterView& view, uint64_t region_size_mib) {
@@ -184,22 +194,24 @@ bool KeepsIsolation(const ClusterView& view, const RegionInfo& region, const Sto
 std::vector<Operator> BalanceRegion::Schedule(const ClusterView& view,
                                               const OperatorController& running) {
   if (running.Count(kOpRegion) >= view.config.schedule().region_schedule_limit) return {};
-  std::vector<Scored> stores;
+  std::vector<Scored> sources, targets;
   for (const auto& [id, s] : view.stores.all()) {
     if (!s.up() || s.disconnected(view.now_ms)) continue;
-    stores.push_back({&s, RegionScoreOf(view, running, s, 0)});
+    sources.push_back({&s, SourceScore(view, running, s, 0)});
+    targets.push_back({&s, TargetScore(view, running, s, 0)});
   }
-  std::sort(stores.begin(), stores.end(), [](auto& a, auto& b) { return a.score > b.score; });
-  for (const Scored& source : stores) {
+  std::sort(sources.begin(), sources.end(), [](auto& a, auto& b) { return a.score > b.score; });
+  std::sort(targets.begin(), targets.end(), [](auto& a, auto& b) { return a.score < b.score; });
+  for (const Scored& source : sources) {
     if (RegionSourceObstacle(view, *source.store) != nullptr) continue;
     RegionPtr r = PickRegion(view, running, *source.store);
     if (r == nullptr) continue;
     const double size = static_cast<double>(r->approximate_size_mib);
     const double tolerance = RegionTolerance(view, r->approximate_size_mib);
-    for (auto target = stores.rbegin(); target != stores.rend(); ++target) {
-      const StoreInfo& to = *target->store;
-      if (RegionScoreOf(view, running, *source.store, -tolerance) <=
-          RegionScoreOf(view, running, to, tolerance)) {
+    for (const Scored& target : targets) {
+      const StoreInfo& to = *target.store;
+      if (SourceScore(view, running, *source.store, tolerance) <=
+          TargetScore(view, running, to, tolerance)) {
         break;  // Every later target has a higher score.
       }
       if (r->PeerOn(to.id()) != nullptr || RegionTargetObstacle(view, to) != nullptr ||

@@ -351,6 +351,22 @@ TEST_F(World, RegionsGetBalanced) {
   }
 }
 
+// A region on its way into an even store used to make that store a source: regions went round.
+TEST_F(World, AMoveUnderWayDoesNotMakeAnEvenStoreASource) {
+  ASSERT_TRUE(config_.Update({{"max-replicas", 1}}).ok());
+  for (uint64_t s : {1, 2, 3}) config_.SetStoreLimit(StoreId(s), "", 1e9);
+  for (uint64_t id = 1; id <= 30; ++id) Put(Region(id, {1 + id % 3}, 50));
+  auto move = MovePeer(View(), regions_.ById(RegionId(1)), StoreId(2), StoreId(1), "by hand", 0);
+  ASSERT_TRUE(move.ok());
+  ASSERT_TRUE(controller_.Add(View(), *std::move(move)).ok());
+  BalanceRegion balance;
+  for (int round = 0; round < 20; ++round) {
+    for (const Operator& op : balance.Schedule(View(), controller_)) {
+      EXPECT_EQ(regions_.ById(op.region)->PeerOn(StoreId(1)), nullptr) << "moved out of store 1";
+    }
+  }
+}
+
 // Stores of one machine share its disk: what each reports differs by what was written in between.
 TEST_F(World, RegionsDoNotFollowTheNoiseOfANearlyFullDisk) {
   AddStore(4);
