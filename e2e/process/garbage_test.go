@@ -15,9 +15,14 @@ import (
 
 	"e2e/process/cluster"
 
+	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/tikv/client-go/v2/rawkv"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 // A port that anybody can reach, and a call that is served there.
@@ -58,9 +63,43 @@ func TestGarbage(t *testing.T) {
 			mustServe(t, client, p.name)
 		})
 	}
+	t.Run("PD, a million regions in one question", func(t *testing.T) { askTooMuch(t, pd.Addrs[0]) })
 	for i, pid := range pids {
 		if after := residentMiB(t, pid); after > before[i]+64 {
 			t.Errorf("process %d grew from %d to %d MiB", pid, before[i], after)
+		}
+	}
+}
+
+// An id of two bytes would cost hundreds in the answer: PD says what is too much, and for the rest goes on.
+func askTooMuch(t *testing.T, pdAddr string) {
+	conn, err := grpc.NewClient(pdAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	client := pdpb.NewPDClient(conn)
+	members, err := client.GetMembers(ctx, &pdpb.GetMembersRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := &pdpb.RequestHeader{ClusterId: members.Header.ClusterId}
+	for _, n := range []int{1_000, 1_000_000} {
+		stream, err := client.QueryRegion(ctx)
+		if err == nil {
+			err = stream.Send(&pdpb.QueryRegionRequest{Header: header, Ids: make([]uint64, n)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := codes.OK
+		if n > 100_000 {
+			want = codes.InvalidArgument
+		}
+		if _, err = stream.Recv(); status.Code(err) != want {
+			t.Errorf("%d regions: %v, want %v", n, err, want)
 		}
 	}
 }

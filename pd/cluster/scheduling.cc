@@ -113,7 +113,7 @@ void Cluster::CheckStores() {
   const RegionTable& regions = state_.regions;
   // Counts are only complete when every key's region has been reported to this leader: a store
   // that looks empty before that may hold the last replica of something.
-  const bool complete = regions.reported() == regions.size() && regions.Holes().empty();
+  auto complete = [&] { return regions.reported() == regions.size() && regions.Holes().empty(); };
   std::vector<StoreId> ids;
   for (const auto& [id, s] : state_.stores.all()) ids.push_back(s.id());
   for (StoreId id : ids) {
@@ -125,7 +125,7 @@ void Cluster::CheckStores() {
          s->uptime_s() * 1000 > state_.config.schedule().max_store_preparing_ms)) {
       state_.stores.Serve(id).IgnoreError();
       PersistStore(*s, nullptr);
-    } else if (s->removing() && held == 0 && (complete || s->meta.physically_destroyed())) {
+    } else if (s->removing() && held == 0 && (s->meta.physically_destroyed() || complete())) {
       if (state_.stores.Bury(id, held).ok()) {
         PersistStore(*s, nullptr);
         RaiseClusterVersion();

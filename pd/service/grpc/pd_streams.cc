@@ -109,6 +109,7 @@ class QueryStream : public rpc::StreamHandler {
     request_.Clear();
     absl::Status s = rpc::ParseMessage(bytes, "/pdpb.PD/QueryRegion", &request_);
     if (s.ok()) s = CheckServed(*cluster_, request_.header().cluster_id());
+    if (s.ok()) s = CheckSize();
     if (!s.ok()) return stream_.Finish(std::move(s));
     pdpb::QueryRegionResponse r;
     r.mutable_header()->set_cluster_id(cluster_->cluster_id());
@@ -128,6 +129,16 @@ class QueryStream : public rpc::StreamHandler {
   void OnClosed(const absl::Status&) override {}
 
  private:
+  // An id of two bytes costs hundreds in the answer, and the cluster is locked meanwhile.  Clients
+  // ask for at most 10,000 at a time.
+  absl::Status CheckSize() const {
+    constexpr int kMaxQueries = 100'000;
+    const int asked = request_.keys_size() + request_.prev_keys_size() + request_.ids_size();
+    if (asked <= kMaxQueries) return absl::OkStatus();
+    return InvalidArgument("{} regions asked for in one message; at most {} are answered", asked,
+                           kMaxQueries);
+  }
+
   void Answer(pdpb::QueryRegionResponse* r) {
     std::vector<RegionPtr> by_key, by_prev_key, by_id;
     cluster_->With([&](ClusterState& s) {
