@@ -199,8 +199,8 @@ class PdAdapter : public testing::Test {
   PosixClock clock_;
   rpc::Server server_{rpc::ServerOptions()};
   std::string address_;
-  rpc::ChannelPool pool_;
   ThreadExecutor timers_{{.name = "timers"}, &clock_};
+  rpc::ChannelPool pool_;  // Ends first: its thread posts to timers_.
   std::unique_ptr<pdchannel::PdChannel> channel_;
   std::unique_ptr<GrpcPd> pd_;
 };
